@@ -1,0 +1,137 @@
+//! Blobs: content under the name of its digest, whoever holds it.
+//!
+//! Knows nothing of repositories, and so must not be asked by anybody who has not first made sure that
+//! the caller's repository refers to the digest.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::disk::Disk;
+use crate::error::Error;
+use crate::layout::Layout;
+use crate::oci::Digest;
+use crate::pool::blocking;
+
+/// All blobs of a store.
+#[derive(Debug, Clone)]
+pub(crate) struct Blobs {
+    disk: Arc<Disk>,
+    layout: Layout,
+}
+
+impl Blobs {
+    pub(crate) fn new(disk: Arc<Disk>, layout: Layout) -> Self {
+        Self { disk, layout }
+    }
+
+    /// Opens a blob, if it is here.
+    pub(crate) fn open(&self, digest: Digest) -> Result<Option<BlobReader>, Error> {
+        let path = self.layout.blob(&digest);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|source| Error::io("open", &path, source))?,
+        };
+        let metadata = file
+            .metadata()
+            .map_err(|source| Error::io("look at", &path, source))?;
+        let open = Open {
+            digest,
+            length: metadata.len(),
+            file,
+            path,
+        };
+        Ok(Some(BlobReader(Arc::new(open))))
+    }
+
+    /// The size of a blob in bytes, if it is here.
+    pub(crate) fn size(&self, digest: Digest) -> Result<Option<u64>, Error> {
+        let path = self.layout.blob(&digest);
+        match std::fs::metadata(&path) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::io("look at", &path, source)),
+        }
+    }
+
+    /// Keeps bytes whose digest was computed from them. On disk when this returns.
+    ///
+    /// What is there under that name is replaced: it should be the same, and if it was damaged, this
+    /// mends it.
+    pub(crate) fn put(&self, digest: Digest, bytes: &[u8]) -> Result<(), Error> {
+        self.disk
+            .put(&self.layout.tmp_file(), &self.layout.blob(&digest), bytes)
+    }
+
+    /// As [`Self::put`], of a file that was hashed while it was written, and synced.
+    pub(crate) fn adopt(&self, digest: Digest, file: &Path) -> Result<(), Error> {
+        self.disk.publish(file, &self.layout.blob(&digest))
+    }
+}
+
+/// An open blob: readable to its end even when it is deleted or replaced meanwhile. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct BlobReader(Arc<Open>);
+
+#[derive(Debug)]
+struct Open {
+    digest: Digest,
+    length: u64,
+    file: File,
+    path: PathBuf,
+}
+
+impl BlobReader {
+    /// What it is the content of.
+    pub fn digest(&self) -> Digest {
+        self.0.digest
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> u64 {
+        self.0.length
+    }
+
+    /// Reads `length` bytes from `offset` on, or fewer at the end of the blob.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the disk fails, [`Error::Damaged`] when the file has become shorter.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: reading has no state.
+    pub async fn read(&self, offset: u64, length: usize) -> Result<Bytes, Error> {
+        let open = Arc::clone(&self.0);
+        blocking(move || open.read(offset, length)).await
+    }
+
+    /// As [`Self::read`], of the whole, for a thread that may block. For content known to be small.
+    pub(crate) fn read_all(&self) -> Result<Bytes, Error> {
+        self.0
+            .read(0, usize::try_from(self.0.length).unwrap_or(usize::MAX))
+    }
+}
+
+impl Open {
+    fn read(&self, offset: u64, length: usize) -> Result<Bytes, Error> {
+        let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut buffer = vec![0; length.min(left)];
+        self.file
+            .read_exact_at(&mut buffer, offset)
+            .map_err(|source| {
+                if source.kind() == io::ErrorKind::UnexpectedEof {
+                    let defect = "it is shorter than when it was opened";
+                    Error::Damaged {
+                        path: self.path.clone(),
+                        defect,
+                    }
+                } else {
+                    Error::io("read", &self.path, source)
+                }
+            })?;
+        Ok(buffer.into())
+    }
+}

@@ -1,0 +1,149 @@
+//! Where everything lies below the data directory. The one place that spells a path.
+//!
+//! ```text
+//! format                                     version of this layout
+//! lock                                       who holds the store
+//! blobs/<algorithm>/<2 hex>/<hex>            bytes of blobs and manifests, once
+//! repos/<name>/_manifests/<algorithm>/<hex>  record of a manifest
+//! repos/<name>/_tags/<tag>                   record of a tag
+//! repos/<name>/_referrers/<algorithm>/<subject>/<algorithm>-<hex>
+//! repos/<name>/_blobs/<algorithm>/<hex>      this repository may serve that blob
+//! uploads/<id>/{data,state,checkpoint}       an upload in progress
+//! tmp/                                       being written
+//! index/                                     derived, may be deleted
+//! ```
+//! A repository's own folders begin with `_`, which no component of a repository name can.
+
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use crate::oci::{Digest, RepoName, Tag};
+
+/// Paths below one data directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn format(&self) -> PathBuf {
+        self.root.join("format")
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    pub(crate) fn index(&self) -> PathBuf {
+        self.root.join("index")
+    }
+
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.hex();
+        self.blobs()
+            .join(digest.algorithm().as_str())
+            .join(&hex[..2])
+            .join(&hex)
+    }
+
+    pub(crate) fn repos(&self) -> PathBuf {
+        self.root.join("repos")
+    }
+
+    pub(crate) fn repo(&self, name: &RepoName) -> RepoLayout {
+        RepoLayout {
+            dir: self.repos().join(name.as_str()),
+        }
+    }
+
+    pub(crate) fn uploads(&self) -> PathBuf {
+        self.root.join("uploads")
+    }
+
+    pub(crate) fn upload(&self, id: Uuid) -> PathBuf {
+        self.uploads().join(id.to_string())
+    }
+
+    pub(crate) fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// A fresh name in `tmp/`.
+    pub(crate) fn tmp_file(&self) -> PathBuf {
+        self.tmp().join(Uuid::new_v4().to_string())
+    }
+}
+
+/// Paths below one repository.
+#[derive(Debug, Clone)]
+pub(crate) struct RepoLayout {
+    dir: PathBuf,
+}
+
+impl RepoLayout {
+    /// The folders of a repository itself, as against repositories nested below it.
+    pub(crate) const FOLDERS: [&'static str; 4] = ["_manifests", "_tags", "_referrers", "_blobs"];
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn manifests(&self) -> PathBuf {
+        self.dir.join("_manifests")
+    }
+
+    pub(crate) fn manifest(&self, digest: &Digest) -> PathBuf {
+        self.manifests()
+            .join(digest.algorithm().as_str())
+            .join(digest.hex())
+    }
+
+    pub(crate) fn tags(&self) -> PathBuf {
+        self.dir.join("_tags")
+    }
+
+    pub(crate) fn tag(&self, tag: &Tag) -> PathBuf {
+        self.tags().join(tag.as_str())
+    }
+
+    pub(crate) fn referrers(&self, subject: &Digest) -> PathBuf {
+        self.dir
+            .join("_referrers")
+            .join(subject.algorithm().as_str())
+            .join(subject.hex())
+    }
+
+    pub(crate) fn referrer(&self, subject: &Digest, referrer: &Digest) -> PathBuf {
+        let name = format!("{}-{}", referrer.algorithm(), referrer.hex());
+        self.referrers(subject).join(name)
+    }
+
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.dir.join("_blobs")
+    }
+
+    pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
+        self.blobs()
+            .join(digest.algorithm().as_str())
+            .join(digest.hex())
+    }
+}
+
+/// Reads back the file name of a referrer, `<algorithm>-<hex>`.
+pub(crate) fn parse_referrer(name: &str) -> Option<Digest> {
+    let (algorithm, hex) = name.split_once('-')?;
+    Digest::from_hex(algorithm.parse().ok()?, hex).ok()
+}

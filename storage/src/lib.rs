@@ -1,0 +1,32 @@
+//! The store of Roadstead: OCI vocabulary, content-addressed blobs, repositories, uploads.
+//!
+//! The files below the data directory are the truth; the index is derived from them and may be lost.
+//! What a call here acknowledges is on disk. Knows nothing of HTTP, of users, of other registries.
+//!
+//! Everything that touches files runs on tokio's blocking pool, so it must be called within a tokio
+//! runtime; nothing here spawns tasks of its own.
+
+mod blob;
+mod config;
+mod disk;
+mod error;
+mod index;
+mod layout;
+mod link;
+mod lock;
+pub mod oci;
+mod pool;
+mod record;
+mod repo;
+mod store;
+mod upload;
+mod walk;
+
+pub use self::blob::BlobReader;
+pub use self::config::{Clock, Config, ImmutableTags, InvalidPattern};
+pub use self::disk::{Hook, Op};
+pub use self::error::Error;
+pub use self::record::{Origin, Principal, Timestamp};
+pub use self::repo::{Put, PutOutcome, Record, Removal, Repo, Stored, Summary, TagSummary, Target};
+pub use self::store::{Stat, Store};
+pub use self::upload::{Upload, UploadId};

@@ -1,0 +1,189 @@
+//! What blocks of a repository: its files as types, read.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::{Record, Shared};
+use crate::error::Error;
+use crate::layout::{RepoLayout, parse_referrer};
+use crate::oci::{Descriptor, Digest, Manifest, Reference, RepoName, Tag};
+use crate::record::{ManifestRecord, TagRecord};
+use crate::walk;
+
+/// The files of one repository, there or not. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    pub(super) shared: Arc<Shared>,
+    pub(super) name: RepoName,
+    pub(super) layout: RepoLayout,
+}
+
+impl Files {
+    pub(super) fn new(shared: Arc<Shared>, name: RepoName) -> Self {
+        let layout = shared.layout.repo(&name);
+        Self {
+            shared,
+            name,
+            layout,
+        }
+    }
+
+    /// Every repository of the store.
+    pub(super) fn all(&self) -> Result<Vec<Self>, Error> {
+        let mut all = Vec::new();
+        walk::repositories(&self.shared.layout.repos(), &mut |name| {
+            all.push(Self::new(Arc::clone(&self.shared), name));
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    pub(super) fn exists(&self) -> bool {
+        walk::is_repository(self.layout.dir())
+    }
+
+    pub(super) fn find(&self, reference: &Reference) -> Result<Option<Record>, Error> {
+        let digest = match reference {
+            Reference::Digest(digest) => *digest,
+            Reference::Tag(tag) => match self.tag_record(tag)? {
+                Some(record) => record.digest,
+                None => return Ok(None),
+            },
+        };
+        let record = read_record::<ManifestRecord>(&self.layout.manifest(&digest))?;
+        Ok(record.map(
+            |ManifestRecord {
+                 media_type, size, ..
+             }| Record {
+                digest,
+                media_type,
+                size,
+            },
+        ))
+    }
+
+    /// What a manifest refers to and this repository does not hold, each once.
+    pub(super) fn missing(&self, manifest: &Manifest) -> Result<Vec<Digest>, Error> {
+        let mut missing = Vec::new();
+        for blob in manifest.blobs().iter().filter(|blob| blob.is_held_here()) {
+            if !self.shared.links.has(&self.name, blob.digest)? {
+                missing.push(blob.digest);
+            }
+        }
+        for child in manifest.children() {
+            if !self.has_manifest(child.digest)? {
+                missing.push(child.digest);
+            }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        Ok(missing)
+    }
+
+    /// The tags that name `digest`.
+    pub(super) fn tags_of(&self, digest: Digest) -> Result<Vec<Tag>, Error> {
+        let mut tags = Vec::new();
+        for tag in self.list_tags()? {
+            if self
+                .tag_record(&tag)?
+                .is_some_and(|record| record.digest == digest)
+            {
+                tags.push(tag);
+            }
+        }
+        Ok(tags)
+    }
+
+    pub(super) fn list_tags(&self) -> Result<Vec<Tag>, Error> {
+        walk::names(&self.layout.tags(), |name| name.parse().ok())
+    }
+
+    /// All tags in byte order; `None` when there is no such repository.
+    pub(super) fn sorted_tags(&self) -> Result<Option<Vec<Tag>>, Error> {
+        let mut tags = self.list_tags()?;
+        if tags.is_empty() && !self.exists() {
+            return Ok(None);
+        }
+        tags.sort_unstable();
+        Ok(Some(tags))
+    }
+
+    pub(super) fn tag_record(&self, tag: &Tag) -> Result<Option<TagRecord>, Error> {
+        read_record(&self.layout.tag(tag))
+    }
+
+    pub(super) fn manifest_digests(&self) -> Result<Vec<Digest>, Error> {
+        walk::digests(&self.layout.manifests())
+    }
+
+    pub(super) fn has_manifest(&self, digest: Digest) -> Result<bool, Error> {
+        let path = self.layout.manifest(&digest);
+        path.try_exists()
+            .map_err(|source| Error::io("look at", &path, source))
+    }
+
+    pub(super) fn stored_size(&self, blob: Digest) -> Result<Option<u64>, Error> {
+        self.shared.blobs.size(blob)
+    }
+
+    /// A manifest of this repository, parsed; `None` when it has none of this digest.
+    pub(super) fn parse_manifest(&self, digest: Digest) -> Result<Option<Manifest>, Error> {
+        let path = self.layout.manifest(&digest);
+        let Some(record) = read_record::<ManifestRecord>(&path)? else {
+            return Ok(None);
+        };
+        let bytes = self.read_manifest(digest)?;
+        let manifest = Manifest::parse(Some(record.media_type.as_str()), bytes);
+        let defect = "the manifest is not what its record says";
+        manifest
+            .map(Some)
+            .map_err(|_| Error::Damaged { path, defect })
+    }
+
+    pub(super) fn read_manifest(&self, digest: Digest) -> Result<Bytes, Error> {
+        let damaged = |defect| Error::Damaged {
+            path: self.shared.layout.blob(&digest),
+            defect,
+        };
+        let reader = self.shared.blobs.open(digest)?;
+        let bytes = reader
+            .ok_or_else(|| damaged("a manifest's record names it, and it is gone"))?
+            .read_all()?;
+        if Digest::of(digest.algorithm(), &bytes) == digest {
+            Ok(bytes)
+        } else {
+            Err(damaged("its bytes have another digest"))
+        }
+    }
+
+    pub(super) fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, Error> {
+        let mut digests = walk::names(&self.layout.referrers(&subject), parse_referrer)?;
+        digests.sort_unstable();
+        let mut referrers = Vec::with_capacity(digests.len());
+        for digest in digests {
+            // A mark without a record is a push that did not come to its end.
+            if let Some(manifest) = self.parse_manifest(digest)? {
+                referrers.push(manifest.referrer(digest));
+            }
+        }
+        Ok(referrers)
+    }
+}
+
+fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|source| Error::io("read", path, source))?,
+    };
+    let defect = "it is no record";
+    let record = serde_json::from_slice(&bytes);
+    record.map(Some).map_err(|_| Error::Damaged {
+        path: path.to_owned(),
+        defect,
+    })
+}

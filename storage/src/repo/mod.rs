@@ -1,0 +1,358 @@
+//! One repository: its manifests, tags and referrers, and the blobs it may serve.
+//!
+//! The face of it, which waits; [`files`] reads, [`write`] changes, [`usage`] counts. Changes of
+//! manifests and tags hold the repository's lock and run to their end on the blocking pool, whatever
+//! becomes of the caller.
+
+mod files;
+mod usage;
+mod write;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use self::files::Files;
+pub use self::usage::{Removal, Summary, TagSummary, Target};
+use crate::blob::{BlobReader, Blobs};
+use crate::config::Config;
+use crate::disk::Disk;
+use crate::error::Error;
+use crate::index::Index;
+use crate::layout::Layout;
+use crate::link::Links;
+use crate::lock::Locks;
+use crate::oci::{Descriptor, Digest, Manifest, MediaType, Reference, RepoName, Tag};
+use crate::pool::blocking;
+use crate::record::{Origin, Principal};
+
+/// A manifest as it is stored.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// What it was asked by, or what its tag was set with.
+    pub digest: Digest,
+    /// Its type.
+    pub media_type: MediaType,
+    /// Exactly as it was pushed.
+    pub bytes: Bytes,
+}
+
+/// What is known of a manifest without reading it.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// What it was asked by, or what its tag was set with.
+    pub digest: Digest,
+    /// Its type.
+    pub media_type: MediaType,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A manifest to be stored.
+#[derive(Debug, Clone)]
+pub struct Put {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// What it is stored as; checked against the bytes.
+    pub digest: Digest,
+    /// Tags that shall name it; none is fine.
+    pub tags: Vec<Tag>,
+    /// How it came here.
+    pub origin: Origin,
+    /// Who brought it.
+    pub by: Principal,
+}
+
+/// What storing a manifest did.
+#[derive(Debug, Clone)]
+pub struct PutOutcome {
+    /// Content it refers to that this repository does not hold.
+    pub missing: Vec<Digest>,
+    /// Each tag set, and what it named before.
+    pub tags: Vec<(Tag, Option<Digest>)>,
+}
+
+/// What all repositories of a store share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) layout: Layout,
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) blobs: Blobs,
+    pub(crate) links: Links,
+    pub(crate) index: Arc<Index>,
+    pub(crate) locks: Locks<RepoName>,
+}
+
+/// A repository, there or not. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Repo(Files);
+
+impl Repo {
+    pub(crate) fn new(shared: Arc<Shared>, name: RepoName) -> Self {
+        Self(Files::new(shared, name))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &RepoName {
+        &self.0.name
+    }
+
+    /// Whether anything was ever stored in it.
+    ///
+    /// # Errors
+    /// None at present.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn exists(&self) -> Result<bool, Error> {
+        self.run(|files| Ok(files.exists())).await
+    }
+
+    /// Opens a blob that this repository may serve.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn blob(&self, digest: Digest) -> Result<Option<BlobReader>, Error> {
+        self.run(move |files| {
+            if files.shared.links.has(&files.name, digest)? {
+                files.shared.blobs.open(digest)
+            } else {
+                Ok(None)
+            }
+        })
+        .await
+    }
+
+    /// The size in bytes of a blob that this repository may serve.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn blob_size(&self, digest: Digest) -> Result<Option<u64>, Error> {
+        self.run(move |files| {
+            if files.shared.links.has(&files.name, digest)? {
+                files.shared.blobs.size(digest)
+            } else {
+                Ok(None)
+            }
+        })
+        .await
+    }
+
+    /// Serves from now on a blob that `from` may serve. False when it may not. On disk when this
+    /// returns true.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end.
+    pub async fn mount(&self, digest: Digest, from: &RepoName) -> Result<bool, Error> {
+        let from = from.clone();
+        self.run(move |files| {
+            let Shared { links, blobs, .. } = &*files.shared;
+            if !links.has(&from, digest)? || blobs.size(digest)?.is_none() {
+                return Ok(false);
+            }
+            links.link(&files.name, digest).map(|()| true)
+        })
+        .await
+    }
+
+    /// Serves a blob no more. Whether it did; the bytes are left to collection.
+    ///
+    /// # Errors
+    /// [`Error::DeleteDisabled`], and the file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end.
+    pub async fn unlink_blob(&self, digest: Digest) -> Result<bool, Error> {
+        self.may_delete()?;
+        self.run(move |files| files.shared.links.unlink(&files.name, digest))
+            .await
+    }
+
+    /// Reads a manifest. Its bytes are checked against its digest.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when the files contradict each other, and the file system's.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn manifest(&self, reference: &Reference) -> Result<Option<Stored>, Error> {
+        let reference = reference.clone();
+        self.run(move |files| {
+            let Some(record) = files.find(&reference)? else {
+                return Ok(None);
+            };
+            let Record {
+                digest, media_type, ..
+            } = record;
+            let bytes = files.read_manifest(digest)?;
+            Ok(Some(Stored {
+                digest,
+                media_type,
+                bytes,
+            }))
+        })
+        .await
+    }
+
+    /// What is known of a manifest without reading it.
+    ///
+    /// # Errors
+    /// As [`manifest`](Self::manifest).
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn manifest_record(&self, reference: &Reference) -> Result<Option<Record>, Error> {
+        let reference = reference.clone();
+        self.run(move |files| files.find(&reference)).await
+    }
+
+    /// Stores a manifest and sets its tags. All of it is on disk when this returns.
+    ///
+    /// What the manifest refers to may be missing: the outcome says so.
+    ///
+    /// # Errors
+    /// [`Error::DigestMismatch`], [`Error::TagImmutable`] (then nothing was stored), and the file
+    /// system's.
+    ///
+    /// # Cancel safety
+    /// Once it holds the repository's lock it runs to its end, even when the future is dropped.
+    pub async fn put_manifest(&self, put: Put) -> Result<PutOutcome, Error> {
+        self.change(move |files| files.put(&put)).await
+    }
+
+    /// Removes a tag; what it named stays. Whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::DeleteDisabled`], [`Error::TagImmutable`], and the file system's.
+    ///
+    /// # Cancel safety
+    /// Once it holds the repository's lock it runs to its end.
+    pub async fn delete_tag(&self, tag: &Tag) -> Result<bool, Error> {
+        self.may_delete()?;
+        let tag = tag.clone();
+        self.change(move |files| {
+            files.refuse_immutable(&tag)?;
+            files
+                .remove_tags(std::slice::from_ref(&tag))
+                .map(|gone| gone > 0)
+        })
+        .await
+    }
+
+    /// Removes a manifest and every tag that names it: these tags, or `None` when there is no such
+    /// manifest. Its children, its blobs and its referrers stay.
+    ///
+    /// # Errors
+    /// [`Error::DeleteDisabled`], [`Error::TagImmutable`], and the file system's.
+    ///
+    /// # Cancel safety
+    /// Once it holds the repository's lock it runs to its end.
+    pub async fn delete_manifest(&self, digest: Digest) -> Result<Option<Vec<Tag>>, Error> {
+        self.may_delete()?;
+        self.change(move |files| {
+            for tag in files.tags_of(digest)? {
+                files.refuse_immutable(&tag)?;
+            }
+            files.delete(digest)
+        })
+        .await
+    }
+
+    /// Removes what the administrator of the machine asks for, or, on a `dry_run`, says what that would
+    /// do; `None` when it is not there. Neither disabled deletes nor immutable tags stand in the way.
+    ///
+    /// # Errors
+    /// As [`manifest`](Self::manifest).
+    ///
+    /// # Cancel safety
+    /// Once it holds the repository's lock it runs to its end.
+    pub async fn remove(&self, target: Target, dry_run: bool) -> Result<Option<Removal>, Error> {
+        self.change(move |files| {
+            let removal = files.plan_removal(&target, &files.all()?)?;
+            if removal.is_some() && !dry_run {
+                match &target {
+                    Target::All => files.remove_all()?,
+                    Target::Manifest(digest) => files.delete(*digest).map(drop)?,
+                    Target::Tag(tag) => files.remove_tags(std::slice::from_ref(tag)).map(drop)?,
+                }
+            }
+            Ok(removal)
+        })
+        .await
+    }
+
+    /// All tags in byte order; `None` when there is no such repository.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn tags(&self) -> Result<Option<Vec<Tag>>, Error> {
+        self.run(Files::sorted_tags).await
+    }
+
+    /// What the repository holds; `None` when there is no such repository.
+    ///
+    /// # Errors
+    /// As [`manifest`](Self::manifest).
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn describe(&self) -> Result<Option<Summary>, Error> {
+        self.run(Files::summary).await
+    }
+
+    /// Describes the manifests whose subject is `subject`, in the order of their digests.
+    ///
+    /// # Errors
+    /// As [`manifest`](Self::manifest).
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, Error> {
+        self.run(move |files| files.referrers(subject)).await
+    }
+
+    fn may_delete(&self) -> Result<(), Error> {
+        if self.0.shared.config.delete {
+            Ok(())
+        } else {
+            Err(Error::DeleteDisabled)
+        }
+    }
+
+    /// Runs on the blocking pool.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Files) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let files = self.0.clone();
+        blocking(move || work(&files)).await
+    }
+
+    /// Runs on the blocking pool under the repository's lock, which goes along with the work.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Files) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let guard = self.0.shared.locks.lock(&self.0.name).await;
+        let files = self.0.clone();
+        blocking(move || {
+            let done = work(&files);
+            drop(guard);
+            done
+        })
+        .await
+    }
+}

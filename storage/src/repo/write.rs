@@ -1,0 +1,151 @@
+//! What changes a repository's manifests and tags. All of it is called under the repository's lock.
+//!
+//! Order of a write: the bytes, the referrer, the manifest's record (the commit point), the tags, the
+//! index; each on disk before the next begins. A delete goes the other way round. So a crash between
+//! any two steps leaves garbage at worst, never a tag without its manifest.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::files::Files;
+use super::{Put, PutOutcome};
+use crate::error::Error;
+use crate::layout::RepoLayout;
+use crate::oci::{Digest, Tag};
+use crate::record::{ManifestRecord, TagRecord};
+use crate::walk;
+
+impl Files {
+    pub(super) fn put(&self, put: &Put) -> Result<PutOutcome, Error> {
+        let Put {
+            manifest,
+            digest,
+            tags,
+            origin,
+            by,
+        } = put;
+        let actual = manifest.digest(digest.algorithm());
+        if actual != *digest {
+            return Err(Error::digest_mismatch(*digest, actual));
+        }
+        let mut moved = Vec::with_capacity(tags.len());
+        for tag in tags {
+            let before = self.tag_record(tag)?.map(|record| record.digest);
+            if before.is_some_and(|before| before != *digest) {
+                self.refuse_immutable(tag)?;
+            }
+            moved.push((tag.clone(), before));
+        }
+        let missing = self.missing(manifest)?;
+        let now = self.shared.config.clock.now().into();
+
+        self.shared.blobs.put(*digest, manifest.bytes())?;
+        if let Some(subject) = manifest.subject() {
+            self.shared
+                .disk
+                .mark(&self.layout.referrer(&subject.digest, digest))?;
+        }
+        let record = ManifestRecord {
+            media_type: manifest.media_type().clone(),
+            size: manifest.bytes().len() as u64,
+            stored_at: now,
+            by: by.clone(),
+            origin: *origin,
+        };
+        self.write_record(&self.layout.manifest(digest), &record)?;
+        let record = TagRecord {
+            digest: *digest,
+            set_at: now,
+            by: by.clone(),
+            origin: *origin,
+        };
+        for tag in tags {
+            self.write_record(&self.layout.tag(tag), &record)?;
+        }
+        self.shared.index.add_repository(&self.name);
+        Ok(PutOutcome {
+            missing,
+            tags: moved,
+        })
+    }
+
+    pub(super) fn delete(&self, digest: Digest) -> Result<Option<Vec<Tag>>, Error> {
+        if !self.has_manifest(digest)? {
+            return Ok(None);
+        }
+        let tags = self.tags_of(digest)?;
+        self.remove_tags(&tags)?;
+        // A damaged manifest can be deleted too; its mark, if it had one, then names nothing.
+        if let Ok(Some(manifest)) = self.parse_manifest(digest)
+            && let Some(subject) = manifest.subject()
+        {
+            self.remove_synced(&self.layout.referrer(&subject.digest, &digest))?;
+        }
+        self.remove_synced(&self.layout.manifest(&digest))?;
+        Ok(Some(tags))
+    }
+
+    /// Removes tags. How many there were.
+    pub(super) fn remove_tags(&self, tags: &[Tag]) -> Result<usize, Error> {
+        let mut gone = 0;
+        for tag in tags {
+            gone += usize::from(self.shared.disk.remove(&self.layout.tag(tag))?);
+        }
+        if gone > 0 {
+            self.shared.disk.sync_dir(&self.layout.tags())?;
+        }
+        Ok(gone)
+    }
+
+    /// Removes the whole repository: tags first, then manifests, then all else.
+    pub(super) fn remove_all(&self) -> Result<(), Error> {
+        let disk = &self.shared.disk;
+        self.remove_tags(&self.list_tags()?)?;
+        for digest in self.manifest_digests()? {
+            self.delete(digest)?;
+        }
+        for blob in walk::digests(&self.layout.blobs())? {
+            self.shared.links.unlink(&self.name, blob)?;
+        }
+        for folder in RepoLayout::FOLDERS {
+            walk::remove_empty(disk, &self.layout.dir().join(folder))?;
+        }
+        // Directories on the way to a nested repository are not empty and stay.
+        for dir in self
+            .layout
+            .dir()
+            .ancestors()
+            .take_while(|dir| *dir != self.shared.layout.repos())
+        {
+            if !disk.remove_dir(dir)? {
+                break;
+            }
+        }
+        self.shared.index.remove_repository(&self.name);
+        Ok(())
+    }
+
+    pub(super) fn refuse_immutable(&self, tag: &Tag) -> Result<(), Error> {
+        if self.shared.config.immutable_tags.covers(&self.name, tag) {
+            return Err(Error::TagImmutable { tag: tag.clone() });
+        }
+        Ok(())
+    }
+
+    fn remove_synced(&self, path: &Path) -> Result<(), Error> {
+        if self.shared.disk.remove(path)? {
+            self.shared
+                .disk
+                .sync_dir(path.parent().expect("a file lies in a directory"))?;
+        }
+        Ok(())
+    }
+
+    fn write_record(&self, path: &Path, record: &impl Serialize) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(record).expect("a record is plain data");
+        self.shared
+            .disk
+            .put(&self.shared.layout.tmp_file(), path, &bytes)
+    }
+}

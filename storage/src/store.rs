@@ -1,0 +1,420 @@
+//! The store: opens all of it under one lock, and hands out repositories and uploads.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::blob::Blobs;
+use crate::config::Config;
+use crate::disk::{Disk, Hook};
+use crate::error::Error;
+use crate::index::Index;
+use crate::layout::Layout;
+use crate::link::Links;
+use crate::lock::Locks;
+use crate::oci::{Algorithm, Digest, RepoName};
+use crate::pool::blocking;
+use crate::record::Principal;
+use crate::repo::{Repo, Shared};
+use crate::upload::{Upload, UploadId, Uploads};
+use crate::walk;
+
+/// The version of the layout that this program writes.
+const FORMAT: u32 = 1;
+/// The kernel's name for this boot of the machine.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// An open store. Cheap to clone; the lock is held until the last clone is gone.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    uploads: Uploads,
+    /// Locked as long as it is open.
+    _lock: File,
+}
+
+/// What a store holds, in numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stat {
+    /// Repositories.
+    pub repositories: u64,
+    /// Tags of all repositories.
+    pub tags: u64,
+    /// Manifests of all repositories.
+    pub manifests: u64,
+    /// Blobs in the store, manifests among them.
+    pub blobs: u64,
+    /// Bytes of these blobs.
+    pub blob_bytes: u64,
+    /// Uploads in progress.
+    pub uploads: u64,
+}
+
+impl Store {
+    /// Opens the store in the data directory, making what is missing.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::NewerFormat`], [`Error::CaseFolding`], [`Error::WorldWritable`], and
+    /// the file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end; a dropped future closes the store again.
+    pub async fn create_or_open(config: Config) -> Result<Self, Error> {
+        Self::create_or_open_hooked(config, None).await
+    }
+
+    /// As [`create_or_open`](Self::create_or_open), with a hook that sees every change of the disk.
+    ///
+    /// # Errors
+    /// As [`create_or_open`](Self::create_or_open).
+    ///
+    /// # Cancel safety
+    /// As [`create_or_open`](Self::create_or_open).
+    pub async fn create_or_open_hooked(
+        config: Config,
+        hook: Option<Arc<dyn Hook>>,
+    ) -> Result<Self, Error> {
+        blocking(move || {
+            let disk = Disk::new(config.root.clone(), hook);
+            disk.make_root()?;
+            open(config, disk)
+        })
+        .await
+    }
+
+    /// Opens the store that is in the data directory.
+    ///
+    /// # Errors
+    /// [`Error::NotAStore`] when there is none; else as [`create_or_open`](Self::create_or_open).
+    ///
+    /// # Cancel safety
+    /// As [`create_or_open`](Self::create_or_open).
+    pub async fn open(config: Config) -> Result<Self, Error> {
+        blocking(move || {
+            if !Layout::new(config.root.clone()).format().is_file() {
+                return Err(Error::NotAStore { root: config.root });
+            }
+            let disk = Disk::new(config.root.clone(), None);
+            open(config, disk)
+        })
+        .await
+    }
+
+    /// A repository, there or not. Looks nothing up.
+    pub fn repo(&self, name: &RepoName) -> Repo {
+        Repo::new(Arc::clone(&self.0.shared), name.clone())
+    }
+
+    /// Begins an upload into `repository` for `owner`. The session survives a restart.
+    ///
+    /// # Errors
+    /// [`Error::TooManyUploads`], and the file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end; a session that nobody was told of is left to collection.
+    pub async fn begin_upload(
+        &self,
+        repository: &RepoName,
+        owner: &Principal,
+        algorithm: Algorithm,
+    ) -> Result<UploadId, Error> {
+        let uploads = self.0.uploads.clone();
+        let (repository, owner) = (repository.clone(), owner.clone());
+        blocking(move || uploads.begin(&repository, &owner, algorithm)).await
+    }
+
+    /// Takes an upload for one request; others wait until it is dropped.
+    ///
+    /// # Errors
+    /// [`Error::UploadUnknown`], also for what another owner or repository began;
+    /// [`Error::UploadBusy`] when another request keeps it too long; and the file system's.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the session as it was.
+    pub async fn upload(
+        &self,
+        repository: &RepoName,
+        id: UploadId,
+        owner: &Principal,
+    ) -> Result<Upload, Error> {
+        self.0.uploads.resume(repository, id, owner).await
+    }
+
+    /// Up to `limit` names of repositories after `after`, in byte order.
+    ///
+    /// # Errors
+    /// [`Error::IndexNotReady`] until the index is built.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn repositories(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<RepoName>, Error> {
+        let (index, after) = (Arc::clone(&self.0.shared.index), after.map(str::to_owned));
+        blocking(move || index.repositories(after.as_deref(), limit))
+            .await
+            .ok_or(Error::IndexNotReady)
+    }
+
+    /// Up to `limit` repositories that may hold `blob`: a hint for mounts, to be looked up.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn repositories_holding(&self, blob: Digest, limit: usize) -> Vec<RepoName> {
+        let index = Arc::clone(&self.0.shared.index);
+        blocking(move || index.holders(blob, limit)).await
+    }
+
+    /// Counts what the store holds, by walking through it.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn stat(&self) -> Result<Stat, Error> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || inner.stat()).await
+    }
+
+    /// Whether listings of repositories are complete.
+    pub fn index_ready(&self) -> bool {
+        self.0.shared.index.is_ready()
+    }
+
+    /// Why the store takes no more changes, if so. Only a restart changes that.
+    pub fn read_only(&self) -> Option<&str> {
+        self.0.shared.disk.broken()
+    }
+
+    /// Rebuilds the index whenever it has to be, for ever. To be run beside whatever else is done.
+    ///
+    /// # Errors
+    /// When it cannot be rebuilt: something is wrong with the disk.
+    ///
+    /// # Cancel safety
+    /// A rebuild that was begun runs to its end on the blocking pool.
+    pub async fn keep_index(&self) -> Result<std::convert::Infallible, Error> {
+        loop {
+            if !self.index_ready() {
+                self.rebuild_index().await?;
+            }
+            self.0.shared.index.until_stale().await;
+        }
+    }
+
+    /// Builds the index anew from the files. Changes go on meanwhile and are taken in.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end.
+    pub async fn rebuild_index(&self) -> Result<(), Error> {
+        let shared = Arc::clone(&self.0.shared);
+        blocking(move || rebuild(&shared)).await
+    }
+
+    /// Closes the index in order, so that the next start need not rebuild it. Nothing else depends on
+    /// this: whatever was acknowledged is on disk already.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end.
+    pub async fn close(self) {
+        blocking(move || self.0.shared.index.close()).await;
+    }
+}
+
+impl Inner {
+    fn stat(&self) -> Result<Stat, Error> {
+        let Shared { layout, .. } = &*self.shared;
+        let mut stat = Stat {
+            uploads: self.uploads.count() as u64,
+            ..Stat::default()
+        };
+        walk::repositories(&layout.repos(), &mut |name| {
+            let repo = layout.repo(&name);
+            stat.repositories += 1;
+            stat.tags += walk::names(&repo.tags(), |_| Some(()))?.len() as u64;
+            stat.manifests += walk::digests(&repo.manifests())?.len() as u64;
+            Ok(())
+        })?;
+        for digest in walk::blobs(&layout.blobs())? {
+            // One that goes meanwhile is not counted.
+            if let Some(size) = self.shared.blobs.size(digest)? {
+                stat.blobs += 1;
+                stat.blob_bytes += size;
+            }
+        }
+        Ok(stat)
+    }
+}
+
+fn open(config: Config, disk: Disk) -> Result<Store, Error> {
+    let layout = Layout::new(config.root.clone());
+    refuse_world_writable(layout.root())?;
+    let lock = lock(&layout, &disk)?;
+    check_format(&layout, &disk)?;
+    for dir in [
+        layout.blobs(),
+        layout.repos(),
+        layout.uploads(),
+        layout.tmp(),
+    ] {
+        disk.make_dirs(&dir)?;
+    }
+    refuse_case_folding(&layout, &disk)?;
+    for left_over in walk::names(&layout.tmp(), |name| Some(name.to_owned()))? {
+        disk.remove(&layout.tmp().join(left_over))?;
+    }
+    let boot = fs::read_to_string(BOOT_ID)
+        .map_err(|source| Error::io("read", Path::new(BOOT_ID), source))?;
+    let disk = Arc::new(disk);
+    let index = Arc::new(Index::open(layout.index()));
+    let blobs = Blobs::new(Arc::clone(&disk), layout.clone());
+    let links = Links::new(Arc::clone(&disk), layout.clone(), Arc::clone(&index));
+    let uploads = Uploads::new(
+        Arc::clone(&disk),
+        layout.clone(),
+        blobs.clone(),
+        links.clone(),
+        boot.trim(),
+    );
+    let shared = Shared {
+        config,
+        layout,
+        disk,
+        blobs,
+        links,
+        index,
+        locks: Locks::default(),
+    };
+    Ok(Store(Arc::new(Inner {
+        shared: Arc::new(shared),
+        uploads,
+        _lock: lock,
+    })))
+}
+
+/// Takes the store for this process until the file is closed, and says who has it.
+fn lock(layout: &Layout, disk: &Disk) -> Result<File, Error> {
+    let path = layout.lock();
+    let file = if path.exists() {
+        disk.open_for_writing(&path)
+    } else {
+        disk.create(&path)
+    }?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut by = String::new();
+            // Only for the message; an unreadable one says as much.
+            let _ = (&file).take(100).read_to_string(&mut by);
+            let by = if by.is_empty() {
+                "another process".to_owned()
+            } else {
+                by.trim().to_owned()
+            };
+            return Err(Error::Locked {
+                root: layout.root().to_owned(),
+                by,
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path, source)),
+    }
+    disk.truncate(&file, &path, 0)?;
+    disk.write_at(
+        &file,
+        &path,
+        0,
+        format!("process {}\n", std::process::id()).as_bytes(),
+    )?;
+    Ok(file)
+}
+
+fn check_format(layout: &Layout, disk: &Disk) -> Result<(), Error> {
+    let path = layout.format();
+    match fs::read_to_string(&path) {
+        Ok(text) => match text.trim().parse::<u32>() {
+            Ok(FORMAT) => Ok(()),
+            Ok(found) if found > FORMAT => Err(Error::NewerFormat {
+                found,
+                known: FORMAT,
+            }),
+            _ => Err(Error::Damaged {
+                path,
+                defect: "it names no format",
+            }),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            disk.make_dirs(&layout.tmp())?;
+            disk.put(&layout.tmp_file(), &path, format!("{FORMAT}\n").as_bytes())
+        }
+        Err(source) => Err(Error::io("read", &path, source)),
+    }
+}
+
+fn refuse_world_writable(root: &Path) -> Result<(), Error> {
+    let metadata = fs::metadata(root).map_err(|source| Error::io("look at", root, source))?;
+    if metadata.permissions().mode() & 0o002 != 0 {
+        return Err(Error::WorldWritable {
+            root: root.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Tags differ in case, and so must their files.
+fn refuse_case_folding(layout: &Layout, disk: &Disk) -> Result<(), Error> {
+    let name = Uuid::new_v4().to_string();
+    let (lower, upper) = (
+        layout.tmp().join(format!("{name}-a")),
+        layout.tmp().join(format!("{name}-A")),
+    );
+    disk.create(&lower)?;
+    let folds = upper.exists();
+    disk.remove(&lower)?;
+    if folds {
+        Err(Error::CaseFolding {
+            root: layout.root().to_owned(),
+        })
+    } else {
+        Ok(())
+    }
+}
+
+fn rebuild(shared: &Shared) -> Result<(), Error> {
+    if let Err(reason) = shared.index.begin() {
+        warn!(reason, "The index cannot be made anew");
+        return Err(Error::IndexNotReady);
+    }
+    let mut count = 0_u64;
+    walk::repositories(&shared.layout.repos(), &mut |name| {
+        // A removal of the whole repository must not fall between the look and the note.
+        let _guard = shared.locks.blocking_lock(&name);
+        let layout = shared.layout.repo(&name);
+        if walk::is_repository(layout.dir()) {
+            shared.index.add_repository(&name);
+            for blob in walk::digests(&layout.blobs())? {
+                shared.index.add_holder(blob, &name);
+            }
+            count += 1;
+        }
+        Ok(())
+    })?;
+    shared.index.finish();
+    info!(repositories = count, "Rebuilt the index");
+    Ok(())
+}

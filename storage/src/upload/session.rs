@@ -1,0 +1,172 @@
+//! One session in use: bytes go through the hasher into the file, and in the end it becomes a blob.
+//!
+//! Everything here blocks.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use tracing::warn;
+use uuid::Uuid;
+
+use super::sessions::Uploads;
+use super::state::{Files, State};
+use crate::error::Error;
+use crate::lock::Guard;
+use crate::oci::{Algorithm, Digest, Hasher};
+
+/// A session is synced whenever this many more bytes have come, so that a power cut costs no more.
+const CHECKPOINT: u64 = 64 * 1024 * 1024;
+/// What is read at once when a file is hashed again.
+const REHASH_BYTES: usize = 256 * 1024;
+
+/// The session itself; its methods block.
+#[derive(Debug)]
+pub(super) struct Session {
+    uploads: Uploads,
+    files: Files,
+    file: File,
+    state: State,
+    hash: Hasher,
+    pub(super) offset: u64,
+    /// Whether the state on disk says how far it has come.
+    saved: bool,
+    _guard: Guard<Uuid>,
+}
+
+impl Session {
+    /// As it was loaded. The guard is held as long as the session is.
+    pub(super) fn new(
+        uploads: Uploads,
+        files: Files,
+        file: File,
+        state: State,
+        hash: Hasher,
+        guard: Guard<Uuid>,
+    ) -> Self {
+        let offset = state.offset;
+        Self {
+            uploads,
+            files,
+            file,
+            state,
+            hash,
+            offset,
+            saved: true,
+            _guard: guard,
+        }
+    }
+
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.saved = false;
+        self.uploads
+            .disk
+            .write_at(&self.file, &self.files.data, self.offset, bytes)?;
+        self.hash.update(bytes);
+        self.offset += bytes.len() as u64;
+        if self.offset - self.state.synced >= CHECKPOINT {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// Brings what has come to disk, so that a power cut leaves it.
+    fn checkpoint(&mut self) -> Result<(), Error> {
+        self.uploads.disk.sync_file(&self.file, &self.files.data)?;
+        self.state.synced = self.offset;
+        self.describe();
+        self.files
+            .save_checkpoint(&self.uploads.disk, &self.state)?;
+        self.save()
+    }
+
+    pub(super) fn save(&mut self) -> Result<(), Error> {
+        self.describe();
+        self.files.save_state(&self.uploads.disk, &self.state)?;
+        self.saved = true;
+        Ok(())
+    }
+
+    fn describe(&mut self) {
+        self.state.offset = self.offset;
+        self.state.hash = self.hash.save();
+        self.state.boot = self.uploads.boot.as_ref().to_owned();
+    }
+
+    pub(super) fn truncate(&mut self, length: u64) -> Result<(), Error> {
+        if length >= self.offset {
+            return Ok(());
+        }
+        self.hash = self.rehash(self.hash.algorithm(), length)?;
+        self.uploads
+            .disk
+            .truncate(&self.file, &self.files.data, length)?;
+        self.offset = length;
+        if self.state.synced > length {
+            self.checkpoint()
+        } else {
+            self.save()
+        }
+    }
+
+    pub(super) fn commit(mut self, expected: Digest) -> Result<u64, Error> {
+        let actual = if expected.algorithm() == self.hash.algorithm() {
+            self.hash.clone().finish()
+        } else {
+            self.rehash(expected.algorithm(), self.offset)?.finish()
+        };
+        if actual != expected {
+            self.remove();
+            return Err(Error::digest_mismatch(expected, actual));
+        }
+        let kept = self.keep(expected);
+        if !matches!(kept, Err(Error::Io { .. } | Error::ReadOnly { .. })) {
+            self.remove();
+        }
+        kept
+    }
+
+    /// Makes the bytes a blob that the repository holds.
+    fn keep(&mut self, digest: Digest) -> Result<u64, Error> {
+        let Uploads {
+            disk, blobs, links, ..
+        } = &self.uploads;
+        disk.sync_file(&self.file, &self.files.data)?;
+        blobs.adopt(digest, &self.files.data)?;
+        // The bytes have another name now: whatever becomes of the rest, there is nothing to resume.
+        self.saved = true;
+        links.link(&self.state.repository, digest)?;
+        Ok(self.offset)
+    }
+
+    /// Hashes the first `length` bytes of the file again.
+    fn rehash(&self, algorithm: Algorithm, length: u64) -> Result<Hasher, Error> {
+        let mut hasher = Hasher::new(algorithm);
+        let mut buffer = vec![0; REHASH_BYTES];
+        let mut offset = 0;
+        while offset < length {
+            let left = usize::try_from(length - offset).unwrap_or(usize::MAX);
+            let part = &mut buffer[..left.min(REHASH_BYTES)];
+            self.file
+                .read_exact_at(part, offset)
+                .map_err(|source| Error::io("read", &self.files.data, source))?;
+            hasher.update(part);
+            offset += part.len() as u64;
+        }
+        Ok(hasher)
+    }
+
+    pub(super) fn remove(mut self) {
+        self.saved = true;
+        self.uploads.remove(&self.files);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if !self.saved
+            && let Err(error) = self.save()
+        {
+            warn!(%error, "The last bytes of an upload are not kept");
+        }
+    }
+}

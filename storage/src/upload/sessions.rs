@@ -1,0 +1,153 @@
+//! All sessions of a store: begins them, finds them again, and lets one request have one at a time.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tracing::warn;
+use uuid::Uuid;
+
+use super::session::Session;
+use super::state::{Files, State};
+use super::{Upload, UploadId};
+use crate::blob::Blobs;
+use crate::disk::Disk;
+use crate::error::Error;
+use crate::layout::Layout;
+use crate::link::Links;
+use crate::lock::{Guard, Locks};
+use crate::oci::{Algorithm, Hasher, RepoName};
+use crate::pool::blocking;
+use crate::record::Principal;
+
+/// How many sessions may be open at once.
+const MAX_UPLOADS: usize = 10_000;
+/// How long a request waits for another one on the same session: long enough for the server to notice
+/// that a client has hung up and come back.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// All sessions of a store.
+#[derive(Debug, Clone)]
+pub(crate) struct Uploads {
+    pub(super) disk: Arc<Disk>,
+    layout: Layout,
+    pub(super) blobs: Blobs,
+    pub(super) links: Links,
+    locks: Arc<Locks<Uuid>>,
+    open: Arc<AtomicUsize>,
+    pub(super) boot: Arc<str>,
+}
+
+impl Uploads {
+    pub(crate) fn new(
+        disk: Arc<Disk>,
+        layout: Layout,
+        blobs: Blobs,
+        links: Links,
+        boot: &str,
+    ) -> Self {
+        let open = fs::read_dir(layout.uploads()).map_or(0, Iterator::count);
+        Self {
+            disk,
+            layout,
+            blobs,
+            links,
+            locks: Arc::default(),
+            open: Arc::new(AtomicUsize::new(open)),
+            boot: boot.into(),
+        }
+    }
+
+    /// How many sessions are open.
+    pub(crate) fn count(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin(
+        &self,
+        repository: &RepoName,
+        owner: &Principal,
+        algorithm: Algorithm,
+    ) -> Result<UploadId, Error> {
+        if self.open.fetch_add(1, Ordering::Relaxed) >= MAX_UPLOADS {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::TooManyUploads);
+        }
+        let id = Uuid::new_v4();
+        let state = State {
+            repository: repository.clone(),
+            owner: owner.clone(),
+            boot: self.boot.as_ref().to_owned(),
+            offset: 0,
+            hash: Hasher::new(algorithm).save(),
+            synced: 0,
+        };
+        let files = Files::new(&self.layout, id);
+        let begun = self
+            .disk
+            .make_dir(&files.dir)
+            .and_then(|()| self.disk.create(&files.data))
+            .and_then(|_| files.save_state(&self.disk, &state));
+        if begun.is_err() {
+            self.remove(&files);
+        }
+        begun.map(|()| UploadId(id))
+    }
+
+    /// Takes the session for one request.
+    pub(crate) async fn resume(
+        &self,
+        repository: &RepoName,
+        id: UploadId,
+        owner: &Principal,
+    ) -> Result<Upload, Error> {
+        let guard = tokio::time::timeout(BUSY_WAIT, self.locks.lock(&id.0))
+            .await
+            .map_err(|_| Error::UploadBusy)?;
+        let (uploads, repository, owner) = (self.clone(), repository.clone(), owner.clone());
+        let session = blocking(move || uploads.load(&repository, id, &owner, guard)).await?;
+        Ok(Upload::new(id, session))
+    }
+
+    fn load(
+        self,
+        repository: &RepoName,
+        id: UploadId,
+        owner: &Principal,
+        guard: Guard<Uuid>,
+    ) -> Result<Session, Error> {
+        let files = Files::new(&self.layout, id.0);
+        let state = files
+            .load(&self.boot)
+            .filter(|state| state.repository == *repository && state.owner == *owner)
+            .ok_or(Error::UploadUnknown)?;
+        let hash = state.hash.resume().ok_or(Error::UploadUnknown)?;
+        let offset = state.offset;
+        let file = self.disk.open_for_writing(&files.data)?;
+        let metadata = file
+            .metadata()
+            .map_err(|source| Error::io("look at", &files.data, source))?;
+        if metadata.len() < offset {
+            warn!(%id, "An upload has lost bytes and is given up");
+            self.remove(&files);
+            return Err(Error::UploadUnknown);
+        }
+        if metadata.len() > offset {
+            // Written, but neither hashed into the state nor answered.
+            self.disk.truncate(&file, &files.data, offset)?;
+        }
+        Ok(Session::new(self, files, file, state, hash, guard))
+    }
+
+    /// Removes all of a session; what cannot be removed is left to collection.
+    pub(super) fn remove(&self, files: &Files) {
+        for path in [&files.data, &files.state, &files.checkpoint, &files.next] {
+            self.disk.discard(path);
+        }
+        if let Err(error) = self.disk.remove_dir(&files.dir) {
+            warn!(path = %files.dir.display(), %error, "Could not remove an ended upload");
+        }
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

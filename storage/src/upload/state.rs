@@ -1,0 +1,77 @@
+//! What is on disk of a session: its bytes, and twice a record of how far they go.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::disk::Disk;
+use crate::error::Error;
+use crate::layout::Layout;
+use crate::oci::{HasherState, RepoName};
+use crate::record::Principal;
+
+/// What is kept of a session.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct State {
+    pub(super) repository: RepoName,
+    pub(super) owner: Principal,
+    /// The boot of the machine that wrote it.
+    pub(super) boot: String,
+    /// How many bytes have come.
+    pub(super) offset: u64,
+    /// The hash of that many.
+    pub(super) hash: HasherState,
+    /// How many of them the checkpoint speaks of.
+    pub(super) synced: u64,
+}
+
+/// Where a session lies.
+#[derive(Debug)]
+pub(super) struct Files {
+    pub(super) dir: PathBuf,
+    pub(super) data: PathBuf,
+    pub(super) state: PathBuf,
+    pub(super) checkpoint: PathBuf,
+    /// A state or checkpoint being written.
+    pub(super) next: PathBuf,
+}
+
+impl Files {
+    pub(super) fn new(layout: &Layout, id: Uuid) -> Self {
+        let dir = layout.upload(id);
+        Self {
+            data: dir.join("data"),
+            state: dir.join("state"),
+            checkpoint: dir.join("checkpoint"),
+            next: dir.join("next"),
+            dir,
+        }
+    }
+
+    /// What the session has come to, if its files can be believed.
+    pub(super) fn load(&self, boot: &str) -> Option<State> {
+        let read = |path: &Path| serde_json::from_slice::<State>(&fs::read(path).ok()?).ok();
+        let state = read(&self.state).filter(|state| state.boot == boot);
+        state.or_else(|| read(&self.checkpoint))
+    }
+
+    /// Replaces the state, which then survives the process but not a power cut.
+    pub(super) fn save_state(&self, disk: &Disk, state: &State) -> Result<(), Error> {
+        disk.remove(&self.next)?;
+        let file = disk.create(&self.next)?;
+        disk.write_at(&file, &self.next, 0, &to_bytes(state))?;
+        disk.rename(&self.next, &self.state)
+    }
+
+    /// Replaces the checkpoint; it and the session itself are on disk when this returns.
+    pub(super) fn save_checkpoint(&self, disk: &Disk, state: &State) -> Result<(), Error> {
+        disk.remove(&self.next)?;
+        disk.put(&self.next, &self.checkpoint, &to_bytes(state))
+    }
+}
+
+fn to_bytes(state: &State) -> Vec<u8> {
+    serde_json::to_vec(state).expect("a state is plain data")
+}
