@@ -17,19 +17,23 @@ struct Rounds {
     done: Condvar,
 }
 
+/// Rounds are numbered from 1.
 #[derive(Default)]
 struct State {
     begun: u64,
     ended: u64,
+    /// The last one that went well.
+    succeeded: u64,
 }
 
 impl DirSyncs {
-    /// Returns after a `sync` that began after this call did; it may have been run by another thread.
-    /// How it went is for `sync` to note where all can see it.
-    pub(super) fn run(&self, dir: &Path, sync: impl FnOnce()) {
+    /// Returns after a `sync` that began after this call did; it may have been run by another thread. One
+    /// that failed serves nobody but the thread that ran it: the others go on to try for themselves.
+    pub(super) fn run<E>(&self, dir: &Path, sync: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         let rounds = self.enter(dir);
-        rounds.run(sync);
+        let synced = rounds.run(sync);
         self.leave(dir, rounds);
+        synced
     }
 
     fn enter(&self, dir: &Path) -> Arc<Rounds> {
@@ -50,24 +54,28 @@ impl DirSyncs {
 }
 
 impl Rounds {
-    fn run(&self, sync: impl FnOnce()) {
+    fn run<E>(&self, sync: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = state.begun + 1;
-        while state.ended < wanted {
+        while state.succeeded < wanted {
             if state.begun == state.ended {
                 state.begun += 1;
                 drop(state);
-                sync();
+                let synced = sync();
                 state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
                 state.ended = state.begun;
+                if synced.is_ok() {
+                    state.succeeded = state.ended;
+                }
                 self.done.notify_all();
-                return;
+                return synced;
             }
             state = self
                 .done
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        Ok(())
     }
 }
 
@@ -89,18 +97,22 @@ mod tests {
         thread::scope(|scope| {
             let (syncs, count) = (&syncs, &count);
             scope.spawn(move || {
-                syncs.run(dir, || {
+                let first = syncs.run(dir, || {
                     count.fetch_add(1, Ordering::SeqCst);
                     entered.send(()).expect("the test listens");
                     wait.recv().expect("the test lets go");
+                    Ok::<(), ()>(())
                 });
+                assert_eq!(first, Ok(()));
             });
             was_entered.recv().expect("the first sync runs");
             for _ in 0..8 {
                 scope.spawn(move || {
-                    syncs.run(dir, || {
+                    let next = syncs.run(dir, || {
                         count.fetch_add(1, Ordering::SeqCst);
+                        Ok::<(), ()>(())
                     });
+                    assert_eq!(next, Ok(()));
                 });
             }
             let waiting = || {
@@ -122,8 +134,20 @@ mod tests {
         let syncs = DirSyncs::default();
         let mut runs = 0;
         for _ in 0..3 {
-            syncs.run(Path::new("/a"), || runs += 1);
+            let sync = || {
+                runs += 1;
+                Ok::<(), ()>(())
+            };
+            assert_eq!(syncs.run(Path::new("/a"), sync), Ok(()));
         }
         assert_eq!(runs, 3);
+    }
+
+    #[test]
+    fn a_failed_sync_serves_nobody_else() {
+        let syncs = DirSyncs::default();
+        let dir = Path::new("/a");
+        assert_eq!(syncs.run(dir, || Err("no")), Err("no"));
+        assert_eq!(syncs.run(dir, || Ok::<(), &str>(())), Ok(()));
     }
 }

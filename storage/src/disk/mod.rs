@@ -163,17 +163,12 @@ impl Disk {
     /// the same time are shared.
     pub(crate) fn sync_dir(&self, dir: &Path) -> Result<(), Error> {
         self.syncs.run(dir, || {
-            let synced = self.change(
-                &Op::SyncDir { path: dir },
-                "sync the directory",
-                dir,
-                || File::open(dir)?.sync_all(),
-            );
-            if let Err(error) = synced {
-                self.break_for(&error);
-            }
-        });
-        self.check()
+            let opened = File::open(dir);
+            let opened = opened.map_err(|source| Error::io("open the directory", dir, source))?;
+            let op = Op::SyncDir { path: dir };
+            let synced = self.change(&op, "sync the directory", dir, || opened.sync_all());
+            synced.inspect_err(|error| self.break_for(error))
+        })
     }
 
     /// Gives a file another name, replacing what had it. Neither directory is synced.
