@@ -8,25 +8,64 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::config::Clock;
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::layout::Layout;
+use crate::lease::Leases;
 use crate::oci::Digest;
 use crate::pool::blocking;
+use crate::walk;
 
 /// All blobs of a store.
 #[derive(Debug, Clone)]
 pub(crate) struct Blobs {
     disk: Arc<Disk>,
     layout: Layout,
+    leases: Arc<Leases>,
+    clock: Clock,
+    /// A promise younger than this is not renewed.
+    renewal: Duration,
 }
 
 impl Blobs {
-    pub(crate) fn new(disk: Arc<Disk>, layout: Layout) -> Self {
-        Self { disk, layout }
+    /// `grace` is how long a promise holds.
+    pub(crate) fn new(disk: Arc<Disk>, layout: Layout, clock: Clock, grace: Duration) -> Self {
+        Self {
+            disk,
+            layout,
+            leases: Arc::default(),
+            clock,
+            renewal: grace / 4,
+        }
+    }
+
+    /// What keeps collection away from blobs.
+    pub(crate) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// The size in bytes of a blob, if it is here; then collection leaves it alone for a while. To be
+    /// called with the blob's lock held.
+    pub(crate) fn promise(&self, digest: Digest) -> Result<Option<u64>, Error> {
+        let path = self.layout.blob(&digest);
+        let Some(metadata) = walk::metadata(&path)? else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        let is_recent = metadata.modified().is_ok_and(|promised| {
+            now.duration_since(promised)
+                .is_ok_and(|age| age < self.renewal)
+        });
+        // Where nothing can be written nothing is collected either.
+        if !is_recent && self.disk.broken().is_none() {
+            self.disk.touch(&path, now)?;
+        }
+        Ok(Some(metadata.len()))
     }
 
     /// Opens a blob, if it is here.
@@ -50,12 +89,8 @@ impl Blobs {
 
     /// The size of a blob in bytes, if it is here.
     pub(crate) fn size(&self, digest: Digest) -> Result<Option<u64>, Error> {
-        let path = self.layout.blob(&digest);
-        match std::fs::metadata(&path) {
-            Ok(metadata) => Ok(Some(metadata.len())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(Error::io("look at", &path, source)),
-        }
+        let metadata = walk::metadata(&self.layout.blob(&digest))?;
+        Ok(metadata.map(|metadata| metadata.len()))
     }
 
     /// Keeps bytes whose digest was computed from them. On disk when this returns.

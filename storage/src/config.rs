@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use thiserror::Error;
@@ -18,17 +18,21 @@ pub struct Config {
     pub delete: bool,
     /// Tags that are set once and never moved or deleted.
     pub immutable_tags: ImmutableTags,
+    /// How long content that nothing needs is left alone: what an upload, a mount or the answer to a
+    /// HEAD promised can be referred to meanwhile.
+    pub gc_grace: Duration,
     /// Tells the time; tests move it.
     pub clock: Clock,
 }
 
 impl Config {
-    /// The defaults: everything may be deleted, no tag is immutable.
+    /// The defaults: everything may be deleted, no tag is immutable, an hour of grace.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
             delete: true,
             immutable_tags: ImmutableTags::default(),
+            gc_grace: Duration::from_hours(1),
             clock: Clock::system(),
         }
     }

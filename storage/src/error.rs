@@ -17,6 +17,9 @@ pub enum Error {
         /// The data directory.
         root: PathBuf,
     },
+    /// Another collection is under way.
+    #[error("a collection is under way already")]
+    Collecting,
     /// A file of the store is not what was written.
     #[error("{} is damaged: {defect}", path.display())]
     Damaged {
@@ -89,6 +92,9 @@ pub enum Error {
         /// What failed.
         reason: String,
     },
+    /// The caller asked to stop. Running it again goes on.
+    #[error("stopped")]
+    Stopped,
     /// The configuration forbids moving or deleting the tag.
     #[error("the tag {tag} is immutable")]
     TagImmutable {

@@ -10,6 +10,7 @@
 //! repos/<name>/_blobs/<algorithm>/<hex>      this repository may serve that blob
 //! uploads/<id>/{data,state,checkpoint}       an upload in progress
 //! tmp/                                       being written
+//! trash/<algorithm>-<hex>                    collected, soon gone
 //! index/                                     derived, may be deleted
 //! ```
 //! A repository's own folders begin with `_`, which no component of a repository name can.
@@ -81,6 +82,14 @@ impl Layout {
         self.root.join("tmp")
     }
 
+    pub(crate) fn trash(&self) -> PathBuf {
+        self.root.join("trash")
+    }
+
+    pub(crate) fn trashed(&self, blob: &Digest) -> PathBuf {
+        self.trash().join(flat_name(blob))
+    }
+
     /// A fresh name in `tmp/`.
     pub(crate) fn tmp_file(&self) -> PathBuf {
         self.tmp().join(Uuid::new_v4().to_string())
@@ -127,8 +136,7 @@ impl RepoLayout {
     }
 
     pub(crate) fn referrer(&self, subject: &Digest, referrer: &Digest) -> PathBuf {
-        let name = format!("{}-{}", referrer.algorithm(), referrer.hex());
-        self.referrers(subject).join(name)
+        self.referrers(subject).join(flat_name(referrer))
     }
 
     pub(crate) fn blobs(&self) -> PathBuf {
@@ -142,8 +150,13 @@ impl RepoLayout {
     }
 }
 
-/// Reads back the file name of a referrer, `<algorithm>-<hex>`.
-pub(crate) fn parse_referrer(name: &str) -> Option<Digest> {
+/// A digest as one file name, `<algorithm>-<hex>`.
+fn flat_name(digest: &Digest) -> String {
+    format!("{}-{}", digest.algorithm(), digest.hex())
+}
+
+/// Reads back what [`Layout`] writes as `<algorithm>-<hex>`.
+pub(crate) fn parse_flat_name(name: &str) -> Option<Digest> {
     let (algorithm, hex) = name.split_once('-')?;
     Digest::from_hex(algorithm.parse().ok()?, hex).ok()
 }

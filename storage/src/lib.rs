@@ -7,11 +7,13 @@
 //! runtime; nothing here spawns tasks of its own.
 
 mod blob;
+mod collect;
 mod config;
 mod disk;
 mod error;
 mod index;
 mod layout;
+mod lease;
 mod link;
 mod lock;
 pub mod oci;
@@ -23,6 +25,7 @@ mod upload;
 mod walk;
 
 pub use self::blob::BlobReader;
+pub use self::collect::{Collected, Phase, Progress};
 pub use self::config::{Clock, Config, ImmutableTags, InvalidPattern};
 pub use self::disk::{Hook, Op};
 pub use self::error::Error;

@@ -37,6 +37,13 @@ impl<K: Clone + Eq + Hash> Locks<K> {
         guard
     }
 
+    /// The lock of `key` if nobody has it.
+    pub(crate) fn try_lock(&self, key: &K) -> Option<Guard<K>> {
+        let (lock, mut guard) = self.queue(key);
+        guard.held = Some(lock.try_lock_owned().ok()?);
+        Some(guard)
+    }
+
     /// As [`Self::lock`], for a thread that may block.
     pub(crate) fn blocking_lock(&self, key: &K) -> Guard<K> {
         let (lock, mut guard) = self.queue(key);

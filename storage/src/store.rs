@@ -5,12 +5,14 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::blob::Blobs;
+use crate::collect::{Collected, Collection, Progress};
 use crate::config::Config;
 use crate::disk::{Disk, Hook};
 use crate::error::Error;
@@ -38,6 +40,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     uploads: Uploads,
+    /// Held by the collection under way.
+    collecting: tokio::sync::Mutex<()>,
     /// Locked as long as it is open.
     _lock: File,
 }
@@ -227,6 +231,31 @@ impl Store {
         blocking(move || rebuild(&shared)).await
     }
 
+    /// Takes away what nothing needs, or, on a `dry_run`, says what that would be. Goes on beside
+    /// everything else; `stop` ends it early, and it may be run again at any time.
+    ///
+    /// # Errors
+    /// [`Error::Collecting`], [`Error::Stopped`], [`Error::Damaged`] when a manifest cannot be read (then
+    /// nothing was touched), and the file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs until `stop`, whatever becomes of the future.
+    pub async fn collect(
+        &self,
+        dry_run: bool,
+        stop: Arc<AtomicBool>,
+        mut progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Collected, Error> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || {
+            let Ok(_one_at_a_time) = inner.collecting.try_lock() else {
+                return Err(Error::Collecting);
+            };
+            Collection::new(&inner.shared, &inner.uploads, dry_run, &stop, &mut progress).run()
+        })
+        .await
+    }
+
     /// Closes the index in order, so that the next start need not rebuild it. Nothing else depends on
     /// this: whatever was acknowledged is on disk already.
     ///
@@ -272,6 +301,7 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
         layout.repos(),
         layout.uploads(),
         layout.tmp(),
+        layout.trash(),
     ] {
         disk.make_dirs(&dir)?;
     }
@@ -283,7 +313,8 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
         .map_err(|source| Error::io("read", Path::new(BOOT_ID), source))?;
     let disk = Arc::new(disk);
     let index = Arc::new(Index::open(layout.index()));
-    let blobs = Blobs::new(Arc::clone(&disk), layout.clone());
+    let (clock, grace) = (config.clock.clone(), config.gc_grace);
+    let blobs = Blobs::new(Arc::clone(&disk), layout.clone(), clock, grace);
     let links = Links::new(Arc::clone(&disk), layout.clone(), Arc::clone(&index));
     let uploads = Uploads::new(
         Arc::clone(&disk),
@@ -304,6 +335,7 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
     Ok(Store(Arc::new(Inner {
         shared: Arc::new(shared),
         uploads,
+        collecting: tokio::sync::Mutex::default(),
         _lock: lock,
     })))
 }

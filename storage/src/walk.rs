@@ -25,6 +25,16 @@ pub(crate) fn names<T>(dir: &Path, parse: impl Fn(&str) -> Option<T>) -> Result<
     Ok(names)
 }
 
+/// What is known of a file; `None` when there is none.
+pub(crate) fn metadata(path: &Path) -> Result<Option<fs::Metadata>, Error> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found
+            .map(Some)
+            .map_err(|source| Error::io("look at", path, source)),
+    }
+}
+
 /// The digests below a folder of `<algorithm>/<hex>`.
 pub(crate) fn digests(dir: &Path) -> Result<Vec<Digest>, Error> {
     let mut digests = Vec::new();

@@ -15,6 +15,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use tracing::error;
 
@@ -175,6 +176,16 @@ impl Disk {
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
         self.change(&Op::Rename { from, to }, "rename to", to, || {
             fs::rename(from, to)
+        })
+    }
+
+    /// Sets when the file was last changed, or used. Not synced.
+    pub(crate) fn touch(&self, path: &Path, time: SystemTime) -> Result<(), Error> {
+        self.change(&Op::Touch { path }, "touch", path, || {
+            OpenOptions::new()
+                .write(true)
+                .open(path)?
+                .set_modified(time)
         })
     }
 

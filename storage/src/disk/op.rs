@@ -44,6 +44,11 @@ pub enum Op<'a> {
         /// The file.
         path: &'a Path,
     },
+    /// The time of a file is set.
+    Touch {
+        /// The file.
+        path: &'a Path,
+    },
     /// A file is cut.
     Truncate {
         /// The file.

@@ -10,21 +10,21 @@ use serde::de::DeserializeOwned;
 
 use super::{Record, Shared};
 use crate::error::Error;
-use crate::layout::{RepoLayout, parse_referrer};
+use crate::layout::{RepoLayout, parse_flat_name};
 use crate::oci::{Descriptor, Digest, Manifest, Reference, RepoName, Tag};
 use crate::record::{ManifestRecord, TagRecord};
 use crate::walk;
 
 /// The files of one repository, there or not. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Files {
+pub(crate) struct Files {
     pub(super) shared: Arc<Shared>,
     pub(super) name: RepoName,
     pub(super) layout: RepoLayout,
 }
 
 impl Files {
-    pub(super) fn new(shared: Arc<Shared>, name: RepoName) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, name: RepoName) -> Self {
         let layout = shared.layout.repo(&name);
         Self {
             shared,
@@ -117,7 +117,7 @@ impl Files {
         read_record(&self.layout.tag(tag))
     }
 
-    pub(super) fn manifest_digests(&self) -> Result<Vec<Digest>, Error> {
+    pub(crate) fn manifest_digests(&self) -> Result<Vec<Digest>, Error> {
         walk::digests(&self.layout.manifests())
     }
 
@@ -132,7 +132,7 @@ impl Files {
     }
 
     /// A manifest of this repository, parsed; `None` when it has none of this digest.
-    pub(super) fn parse_manifest(&self, digest: Digest) -> Result<Option<Manifest>, Error> {
+    pub(crate) fn parse_manifest(&self, digest: Digest) -> Result<Option<Manifest>, Error> {
         let path = self.layout.manifest(&digest);
         let Some(record) = read_record::<ManifestRecord>(&path)? else {
             return Ok(None);
@@ -162,7 +162,7 @@ impl Files {
     }
 
     pub(super) fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, Error> {
-        let mut digests = walk::names(&self.layout.referrers(&subject), parse_referrer)?;
+        let mut digests = walk::names(&self.layout.referrers(&subject), parse_flat_name)?;
         digests.sort_unstable();
         let mut referrers = Vec::with_capacity(digests.len());
         for digest in digests {

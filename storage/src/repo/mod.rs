@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::files::Files;
+pub(crate) use self::files::Files;
 pub use self::usage::{Removal, Summary, TagSummary, Target};
 use crate::blob::{BlobReader, Blobs};
 use crate::config::Config;
@@ -136,8 +136,11 @@ impl Repo {
     /// Reads only.
     pub async fn blob_size(&self, digest: Digest) -> Result<Option<u64>, Error> {
         self.run(move |files| {
-            if files.shared.links.has(&files.name, digest)? {
-                files.shared.blobs.size(digest)
+            let Shared { links, blobs, .. } = &*files.shared;
+            // Who hears that it is here need not push it, and may refer to it any moment.
+            let _lease = blobs.leases().hold(digest);
+            if links.has(&files.name, digest)? {
+                blobs.promise(digest)
             } else {
                 Ok(None)
             }
@@ -157,7 +160,8 @@ impl Repo {
         let from = from.clone();
         self.run(move |files| {
             let Shared { links, blobs, .. } = &*files.shared;
-            if !links.has(&from, digest)? || blobs.size(digest)?.is_none() {
+            let _lease = blobs.leases().hold(digest);
+            if !links.has(&from, digest)? || blobs.promise(digest)?.is_none() {
                 return Ok(false);
             }
             links.link(&files.name, digest).map(|()| true)

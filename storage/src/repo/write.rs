@@ -9,10 +9,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::files::Files;
-use super::{Put, PutOutcome};
+use super::{Put, PutOutcome, Shared};
 use crate::error::Error;
 use crate::layout::RepoLayout;
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Manifest, Tag};
 use crate::record::{ManifestRecord, TagRecord};
 use crate::walk;
 
@@ -37,7 +37,12 @@ impl Files {
             }
             moved.push((tag.clone(), before));
         }
-        let missing = self.missing(manifest)?;
+        let leases = self.shared.blobs.leases();
+        let _storing = leases.store_manifest();
+        let lease = leases.hold(*digest);
+        leases.need(*digest);
+        drop(lease);
+        let missing = self.claim(manifest)?;
         let now = self.shared.config.clock.now().into();
 
         self.shared.blobs.put(*digest, manifest.bytes())?;
@@ -68,6 +73,17 @@ impl Files {
             missing,
             tags: moved,
         })
+    }
+
+    /// Keeps collection away from what the manifest needs, and says what this repository does not hold.
+    fn claim(&self, manifest: &Manifest) -> Result<Vec<Digest>, Error> {
+        let Shared { blobs, .. } = &*self.shared;
+        for blob in manifest.blobs() {
+            let _lease = blobs.leases().hold(blob.digest);
+            blobs.leases().need(blob.digest);
+            blobs.promise(blob.digest)?;
+        }
+        self.missing(manifest)
     }
 
     pub(super) fn delete(&self, digest: Digest) -> Result<Option<Vec<Tag>>, Error> {

@@ -131,6 +131,7 @@ impl Session {
             disk, blobs, links, ..
         } = &self.uploads;
         disk.sync_file(&self.file, &self.files.data)?;
+        let _lease = blobs.leases().hold(digest);
         blobs.adopt(digest, &self.files.data)?;
         // The bytes have another name now: whatever becomes of the rest, there is nothing to resume.
         self.saved = true;

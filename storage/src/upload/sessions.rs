@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tracing::warn;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::lock::{Guard, Locks};
 use crate::oci::{Algorithm, Hasher, RepoName};
 use crate::pool::blocking;
 use crate::record::Principal;
+use crate::walk;
 
 /// How many sessions may be open at once.
 const MAX_UPLOADS: usize = 10_000;
@@ -138,6 +139,27 @@ impl Uploads {
             self.disk.truncate(&file, &files.data, offset)?;
         }
         Ok(Session::new(self, files, file, state, hash, guard))
+    }
+
+    /// Gives up sessions that nobody has touched since `idle_since`. How many.
+    pub(crate) fn collect(&self, idle_since: SystemTime, dry_run: bool) -> Result<u64, Error> {
+        let mut given_up = 0;
+        for id in walk::names(&self.layout.uploads(), |name| name.parse::<Uuid>().ok())? {
+            let files = Files::new(&self.layout, id);
+            let Some(_guard) = self.locks.try_lock(&id) else {
+                continue;
+            };
+            if files
+                .last_use()?
+                .is_some_and(|last_use| last_use < idle_since)
+            {
+                given_up += 1;
+                if !dry_run {
+                    self.remove(&files);
+                }
+            }
+        }
+        Ok(given_up)
     }
 
     /// Removes all of a session; what cannot be removed is left to collection.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::oci::{HasherState, RepoName};
 use crate::record::Principal;
+use crate::walk;
 
 /// What is kept of a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +57,17 @@ impl Files {
         let read = |path: &Path| serde_json::from_slice::<State>(&fs::read(path).ok()?).ok();
         let state = read(&self.state).filter(|state| state.boot == boot);
         state.or_else(|| read(&self.checkpoint))
+    }
+
+    /// When the session was last written to; `None` when it is gone.
+    pub(super) fn last_use(&self) -> Result<Option<SystemTime>, Error> {
+        let mut last_use = None;
+        for path in [&self.dir, &self.data, &self.state] {
+            if let Some(metadata) = walk::metadata(path)? {
+                last_use = last_use.max(metadata.modified().ok());
+            }
+        }
+        Ok(last_use)
     }
 
     /// Replaces the state, which then survives the process but not a power cut.
