@@ -1,0 +1,224 @@
+//! The commands that look after a registry, as data.
+//!
+//! They cross the admin socket, so they hold no path and no password: files are read and written by
+//! who gave the command, and of a password only the hash goes over. Knows nothing of how they are
+//! carried out.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
+
+use roadstead_certs::SubjectName;
+use roadstead_storage::oci::{Digest, RepoName, Tag};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::auth::name::UserName;
+use crate::auth::password::PasswordHash;
+
+/// What is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Command {
+    /// Issue a certificate for another server.
+    CaIssue {
+        /// The names it is for.
+        #[serde(with = "names")]
+        names: BTreeSet<SubjectName>,
+    },
+    /// Issue a new server certificate now.
+    CaRenew,
+    /// Put a new authority in place of the current one; both are trusted for a while.
+    CaRotate,
+    /// Describe the certificates.
+    CaShow,
+    /// Hand out what clients must trust.
+    CaTrust,
+    /// Show the configuration as it is understood.
+    ConfigShow,
+    /// List the repositories.
+    RepoList,
+    /// Remove a repository, or something in it.
+    RepoRemove {
+        /// What.
+        target: RepoTarget,
+        /// Only say what it would do.
+        dry_run: bool,
+    },
+    /// Describe a repository.
+    RepoShow {
+        /// Which.
+        name: RepoName,
+    },
+    /// Count what the store holds.
+    StoreStat,
+    /// Add an account.
+    UserAdd {
+        /// Its name.
+        name: UserName,
+        /// What its password is checked against.
+        hash: PasswordHash,
+        /// Whether it administers the registry.
+        is_admin: bool,
+    },
+    /// List the accounts.
+    UserList,
+    /// Change the password of an account.
+    UserPassword {
+        /// Whose.
+        name: UserName,
+        /// What the new password is checked against.
+        hash: PasswordHash,
+    },
+    /// Remove an account.
+    UserRemove {
+        /// Whose.
+        name: UserName,
+    },
+}
+
+/// Names cross the socket as texts: the crate that owns their grammar does not serialise them.
+mod names {
+    use std::collections::BTreeSet;
+
+    use roadstead_certs::SubjectName;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        names: &BTreeSet<SubjectName>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(names.iter().map(ToString::to_string))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeSet<SubjectName>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_, _>>()
+            .map_err(D::Error::custom)
+    }
+}
+
+/// Says what is attempted, as it stands after `error: `.
+impl Display for Command {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CaIssue { names } => {
+                let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+                write!(f, "issue a certificate for {}", names.join(", "))
+            }
+            Self::CaRenew => f.write_str("renew the server certificate"),
+            Self::CaRotate => f.write_str("rotate the certificate authority"),
+            Self::CaShow => f.write_str("describe the certificates"),
+            Self::CaTrust => f.write_str("export the certificate authority"),
+            Self::ConfigShow => f.write_str("show the configuration"),
+            Self::RepoList => f.write_str("list the repositories"),
+            Self::RepoRemove { target, .. } => write!(f, "remove {target}"),
+            Self::RepoShow { name } => write!(f, "describe the repository {name}"),
+            Self::StoreStat => f.write_str("count what the store holds"),
+            Self::UserAdd { name, .. } => write!(f, "add the user {name}"),
+            Self::UserList => f.write_str("list the users"),
+            Self::UserPassword { name, .. } => write!(f, "change the password of {name}"),
+            Self::UserRemove { name } => write!(f, "remove the user {name}"),
+        }
+    }
+}
+
+/// A repository, or a tag or a manifest in it: `NAME`, `NAME:TAG` or `NAME@DIGEST`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RepoTarget {
+    /// The repository.
+    pub(crate) name: RepoName,
+    /// What in it; nothing stands for all.
+    pub(crate) part: Option<Part>,
+}
+
+/// Something in a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Part {
+    /// A manifest, with all its tags.
+    Manifest(Digest),
+    /// A tag alone.
+    Tag(Tag),
+}
+
+impl FromStr for RepoTarget {
+    type Err = InvalidTarget;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parse = |name: &str, part| match name.parse() {
+            Ok(name) => Ok(Self { name, part }),
+            Err(_) => Err(InvalidTarget),
+        };
+        // No name holds `@` or `:`, so the first one ends it.
+        if let Some((name, digest)) = text.split_once('@') {
+            let digest = digest.parse().map_err(|_| InvalidTarget)?;
+            return parse(name, Some(Part::Manifest(digest)));
+        }
+        match text.split_once(':') {
+            Some((name, tag)) => parse(
+                name,
+                Some(Part::Tag(tag.parse().map_err(|_| InvalidTarget)?)),
+            ),
+            None => parse(text, None),
+        }
+    }
+}
+
+impl Display for RepoTarget {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.part {
+            None => write!(f, "{}", self.name),
+            Some(Part::Manifest(digest)) => write!(f, "{}@{digest}", self.name),
+            Some(Part::Tag(tag)) => write!(f, "{}:{tag}", self.name),
+        }
+    }
+}
+
+/// A text that names nothing in a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not NAME, NAME:TAG or NAME@DIGEST, without the address of the registry")]
+pub(crate) struct InvalidTarget;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_repositories_tags_or_manifests() {
+        let digest = format!("a/b@sha256:{}", "0".repeat(64));
+        for text in ["a", "a/b/c", "a/b:1.0", &digest] {
+            assert_eq!(text.parse::<RepoTarget>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "A",
+            "a:",
+            "a@",
+            "a@latest",
+            "host:8443/a",
+            "a:b@sha256:0",
+            "a/../b",
+        ] {
+            assert!(text.parse::<RepoTarget>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_crosses_the_socket_holds_no_password() {
+        let password = crate::auth::password::Password::new("hunter2".to_owned()).unwrap();
+        let command = Command::UserAdd {
+            name: "ann".parse().unwrap(),
+            hash: password.hash().unwrap(),
+            is_admin: false,
+        };
+        let sent = serde_json::to_string(&command).unwrap();
+        assert!(!sent.contains("hunter2"), "{sent}");
+        let heard: Command = serde_json::from_str(&sent).unwrap();
+        assert_eq!(heard.to_string(), "add the user ann");
+    }
+}

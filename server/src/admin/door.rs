@@ -1,0 +1,62 @@
+//! The admin socket's place, and what is said over it.
+//!
+//! Both ends use this file: how `<data>/admin.sock` is reached however long its path is, and the
+//! shape of a request and of its answer. The version is named first and outside the body, so that
+//! two versions that share nothing else can still tell each other so.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use http::HeaderName;
+use serde::{Deserialize, Serialize};
+
+use crate::admin::command::Command;
+use crate::admin::failure::Failure;
+use crate::admin::report::Report;
+
+/// The one path of this version's protocol.
+pub(super) const PATH: &str = "/v1/command";
+
+/// Which version of the program asks.
+pub(super) const VERSION_HEADER: HeaderName = HeaderName::from_static("roadstead-version");
+
+/// The version of this program.
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+const FILE: &str = "admin.sock";
+
+/// What is asked.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Question {
+    /// The configuration that the command line names; a running server has its own.
+    pub(super) config: Option<PathBuf>,
+    /// What is to be done.
+    pub(super) command: Command,
+}
+
+/// What came of it.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// It was done.
+    Done(Report),
+    /// It was not.
+    Failed(Failure),
+}
+
+/// The data directory, held open so that its socket has a short name.
+pub(super) struct Door(File);
+
+impl Door {
+    /// Opens the data directory.
+    pub(super) fn open(data: &Path) -> io::Result<Self> {
+        File::open(data).map(Self)
+    }
+
+    /// Where the socket is. The address of a socket holds 107 bytes and a path may have more, so it
+    /// goes by the open directory; good as long as this value lives.
+    pub(super) fn socket(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}/{FILE}", self.0.as_raw_fd()))
+    }
+}

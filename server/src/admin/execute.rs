@@ -1,0 +1,260 @@
+//! Carries out a command, on a store that somebody holds.
+//!
+//! The one function behind both ways a command can take: the running server's socket and the
+//! command's own process. It changes only through the faces of the crates and of `auth`, and answers
+//! in reports and failures. Invariant: what it reports as done is on disk.
+
+use std::error::Error as StdError;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use roadstead_certs::{Clock, ServerTls};
+use roadstead_storage::oci::RepoName;
+use roadstead_storage::{Error as StoreError, Store, Target};
+use thiserror::Error;
+use tokio::task::spawn_blocking;
+use tracing::info;
+
+use crate::admin::certificates::CertificateWork;
+use crate::admin::command::{Command, Part, RepoTarget};
+use crate::admin::failure::Failure;
+use crate::admin::report::{
+    Removed, Report, Repositories, ShownConfig, User, Users as UserList, WriteConfig,
+};
+use crate::auth::table::Account;
+use crate::auth::users::{Error as UsersError, Users};
+use crate::config::Config;
+use crate::config::address::Address;
+
+/// How many repositories are looked up at a time.
+const PAGE: usize = 100;
+
+/// Everything a command can touch. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Context(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    users: Arc<Users>,
+    tls: Option<Arc<ServerTls>>,
+    config: RwLock<Arc<Config>>,
+    address: Option<Address>,
+    clock: Clock,
+}
+
+impl Context {
+    /// What commands touch while `tls` is being served. `address` is how the registry is reached,
+    /// where that is known.
+    pub(crate) fn new(
+        store: Store,
+        users: Arc<Users>,
+        tls: Arc<ServerTls>,
+        config: Config,
+        address: Option<Address>,
+        clock: Clock,
+    ) -> Self {
+        Self::with(store, users, Some(tls), config, address, clock)
+    }
+
+    /// What commands touch while nobody serves.
+    pub(super) fn unserved(store: Store, users: Arc<Users>, config: Config, clock: Clock) -> Self {
+        let address = config.public_address(&[]);
+        Self::with(store, users, None, config, address, clock)
+    }
+
+    fn with(
+        store: Store,
+        users: Arc<Users>,
+        tls: Option<Arc<ServerTls>>,
+        config: Config,
+        address: Option<Address>,
+        clock: Clock,
+    ) -> Self {
+        let config = RwLock::new(Arc::new(config));
+        Self(Arc::new(Inner {
+            store,
+            users,
+            tls,
+            config,
+            address,
+            clock,
+        }))
+    }
+
+    /// Takes over a configuration that was read again.
+    pub(crate) fn reconfigure(&self, config: Config) {
+        *self
+            .0
+            .config
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// The configuration that counts.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Carries out `command`.
+    ///
+    /// # Errors
+    /// Says what was attempted and why it failed.
+    ///
+    /// # Cancel safety
+    /// A change that was begun runs to its end; what was only read is forgotten.
+    pub(crate) async fn execute(&self, command: Command) -> Result<Report, Failure> {
+        let attempt = command.to_string();
+        let outcome = match command {
+            Command::CaIssue { names } => self.certificates(move |work| work.issue(&names)).await,
+            Command::CaRenew => self.certificates(CertificateWork::renew).await,
+            Command::CaRotate => self.certificates(CertificateWork::rotate).await,
+            Command::CaShow => self.certificates(CertificateWork::show).await,
+            Command::CaTrust => self.certificates(CertificateWork::trust).await,
+            Command::ConfigShow => self.show_config(),
+            Command::RepoList => self.list_repositories().await,
+            Command::RepoRemove { target, dry_run } => self.remove(target, dry_run).await,
+            Command::RepoShow { name } => self.show_repository(&name).await,
+            Command::StoreStat => self.count().await,
+            Command::UserAdd {
+                name,
+                hash,
+                is_admin,
+            } => {
+                self.users(move |users| {
+                    users.add(Account {
+                        name,
+                        hash,
+                        is_admin,
+                    })
+                })
+                .await
+            }
+            Command::UserList => Ok(self.list_users()),
+            Command::UserPassword { name, hash } => {
+                self.users(move |users| users.set_password(&name, hash))
+                    .await
+            }
+            Command::UserRemove { name } => self.users(move |users| users.remove(&name)).await,
+        };
+        outcome.map_err(|error| error.describe(attempt))
+    }
+
+    async fn certificates<F>(&self, work: F) -> Result<Report, Error>
+    where
+        F: FnOnce(&CertificateWork) -> Result<Report, roadstead_certs::Error> + Send + 'static,
+    {
+        let certificates = CertificateWork {
+            tls: self.0.tls.clone(),
+            config: self.config(),
+            address: self.0.address.clone(),
+            now: (self.0.clock)(),
+        };
+        Ok(spawn_blocking(move || work(&certificates)).await??)
+    }
+
+    async fn users<F>(&self, change: F) -> Result<Report, Error>
+    where
+        F: FnOnce(&Users) -> Result<(), UsersError> + Send + 'static,
+    {
+        let users = Arc::clone(&self.0.users);
+        spawn_blocking(move || change(&users)).await??;
+        Ok(Report::Done)
+    }
+
+    fn list_users(&self) -> Report {
+        let accounts = self.0.users.list().into_iter();
+        let user = |account: Account| User {
+            name: account.name.into(),
+            admin: account.is_admin,
+        };
+        Report::Users(UserList {
+            users: accounts.map(user).collect(),
+        })
+    }
+
+    fn show_config(&self) -> Result<Report, Error> {
+        let mut config = (*self.config()).clone();
+        config.address = config.address.or_else(|| self.0.address.clone());
+        Ok(Report::Config(ShownConfig::of(&config)?))
+    }
+
+    async fn list_repositories(&self) -> Result<Report, Error> {
+        let store = &self.0.store;
+        let mut repositories = Vec::new();
+        let mut after: Option<RepoName> = None;
+        loop {
+            let page = store
+                .repositories(after.as_ref().map(RepoName::as_str), PAGE)
+                .await?;
+            for name in &page {
+                // One that was removed meanwhile is no longer to be listed.
+                if let Some(summary) = store.repo(name).describe().await? {
+                    repositories.push(summary.into());
+                }
+            }
+            if page.len() < PAGE {
+                return Ok(Report::Repositories(Repositories { repositories }));
+            }
+            after = page.into_iter().next_back();
+        }
+    }
+
+    async fn show_repository(&self, name: &RepoName) -> Result<Report, Error> {
+        match self.0.store.repo(name).describe().await? {
+            Some(summary) => Ok(Report::Repository(summary.into())),
+            None => Err(Error::NotThere),
+        }
+    }
+
+    async fn remove(&self, target: RepoTarget, dry_run: bool) -> Result<Report, Error> {
+        let repo = self.0.store.repo(&target.name);
+        let part = match target.part {
+            None => Target::All,
+            Some(Part::Manifest(digest)) => Target::Manifest(digest),
+            Some(Part::Tag(tag)) => Target::Tag(tag),
+        };
+        let removal = repo.remove(part, dry_run).await?.ok_or(Error::NotThere)?;
+        if !dry_run {
+            let (tags, manifests) = (removal.tags.len(), removal.manifests.len());
+            info!(target: "audit", repository = %target.name, tags, manifests, "Removed by command");
+        }
+        Ok(Report::Removed(Removed::new(removal, dry_run)))
+    }
+
+    async fn count(&self) -> Result<Report, Error> {
+        Ok(Report::Store(self.0.store.stat().await?.into()))
+    }
+}
+
+/// Why a command failed, before it is put into words for a person.
+#[derive(Debug, Error)]
+enum Error {
+    #[error(transparent)]
+    Certificates(#[from] roadstead_certs::Error),
+    #[error("there is no such repository, tag or manifest")]
+    NotThere,
+    #[error("the work ended by a fault of this program")]
+    Panicked(#[from] tokio::task::JoinError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Shown(#[from] WriteConfig),
+    #[error(transparent)]
+    Users(#[from] UsersError),
+}
+
+impl Error {
+    fn describe(&self, attempt: String) -> Failure {
+        let failure = Failure::because(attempt, self as &(dyn StdError + 'static));
+        match self {
+            Self::NotThere => failure.hint("`roadstead repo list` shows what there is"),
+            Self::Store(StoreError::IndexNotReady) => failure.hint("try again in a moment"),
+            Self::Users(UsersError::Taken { .. }) => {
+                failure.hint("`roadstead user password` changes a password")
+            }
+            Self::Users(UsersError::Unknown { .. }) => {
+                failure.hint("`roadstead user list` shows who there is")
+            }
+            _ => failure,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! A command's work where no server runs: on the store itself, as the store's owner.
+//!
+//! Owns the change of user. Root works on one thread whose user is the owner of the data directory,
+//! so that no file is left behind that the server cannot read; the runtime and its pool of threads
+//! start from that thread and inherit it. The rest of the process stays root, and reads and writes
+//! what the command line names.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::SystemTime;
+
+use roadstead_storage::{Clock as StoreClock, Error as StoreError, Store};
+use rustix::process::{Gid, Uid, geteuid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+use crate::admin::command::Command;
+use crate::admin::execute::Context;
+use crate::admin::failure::{Exit, Failure};
+use crate::admin::report::Report;
+use crate::auth::users::Users;
+use crate::config::{Config, Source};
+
+/// Another process holds the store; it may be about to listen, or to let go.
+pub(super) struct Held {
+    /// What to say if it does neither.
+    pub(super) failure: Failure,
+}
+
+/// Carries out `command` on the store in `data`.
+///
+/// # Errors
+/// [`Held`] when another process has the store. Every other failure is the outcome.
+pub(super) fn execute(
+    data: &Path,
+    source: &Source,
+    command: Command,
+) -> Result<Result<Report, Failure>, Held> {
+    let attempt = command.to_string();
+    // Read by the caller's own rights: the file may be closed to the owner of the store.
+    let config = match source.load() {
+        Ok(config) => config,
+        Err(error) => return Ok(Err(Failure::of(&error).exit(Exit::Configuration))),
+    };
+    let owner = match owner(data) {
+        Ok(owner) => owner,
+        Err(error) => return Ok(Err(no_store(&attempt, data, &error))),
+    };
+    let caller = geteuid();
+    if caller != owner.uid && !caller.is_root() {
+        let failure = Failure::new(&attempt).since(format!(
+            "{} belongs to another user (uid {})",
+            data.display(),
+            owner.uid.as_raw()
+        ));
+        return Ok(Err(failure.hint("run it as root, or as that user")));
+    }
+    let work = move || {
+        if caller != owner.uid {
+            become_owner(owner).map_err(|error| Outcome::failed(&command, &error))?;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|error| Outcome::failed(&command, &error))?;
+        runtime.block_on(carry_out(config, command))
+    };
+    let joined = thread::Builder::new().name("owner".to_owned()).spawn(work);
+    let joined = joined.map(thread::JoinHandle::join);
+    match joined {
+        Ok(Ok(Ok(report))) => Ok(Ok(report)),
+        Ok(Ok(Err(Outcome::Failed(failure)))) => Ok(Err(failure)),
+        Ok(Ok(Err(Outcome::Held(failure)))) => Err(Held { failure }),
+        Ok(Err(_)) => Ok(Err(
+            Failure::new(&attempt).since("it ended by a fault of this program")
+        )),
+        Err(error) => Ok(Err(Failure::because(&attempt, &error))),
+    }
+}
+
+/// How the work can end otherwise than well.
+enum Outcome {
+    Failed(Failure),
+    Held(Failure),
+}
+
+impl Outcome {
+    fn failed(command: &Command, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::Failed(Failure::because(command.to_string(), error))
+    }
+}
+
+async fn carry_out(config: Config, command: Command) -> Result<Report, Outcome> {
+    let store = match Store::open(config.store(StoreClock::system())).await {
+        Ok(store) => store,
+        Err(error) => return Err(refused(&command, &error)),
+    };
+    let outcome = with_store(store.clone(), config, command).await;
+    store.close().await;
+    outcome.map_err(Outcome::Failed)
+}
+
+async fn with_store(store: Store, config: Config, command: Command) -> Result<Report, Failure> {
+    let attempt = command.to_string();
+    let failed =
+        |error: &(dyn std::error::Error + 'static)| Failure::because(attempt.clone(), error);
+    if matches!(command, Command::RepoList) && !store.index_ready() {
+        store
+            .rebuild_index()
+            .await
+            .map_err(|error| failed(&error))?;
+    }
+    let users = Arc::new(Users::open(&config.data).map_err(|error| failed(&error))?);
+    let clock = Arc::new(SystemTime::now);
+    Context::unserved(store, users, config, clock)
+        .execute(command)
+        .await
+}
+
+fn refused(command: &Command, error: &StoreError) -> Outcome {
+    let failure = Failure::because(command.to_string(), error);
+    match error {
+        StoreError::Locked { .. } => {
+            Outcome::Held(failure.hint("wait for the other process, or stop it"))
+        }
+        StoreError::NotAStore { .. } => Outcome::Failed(failure.hint(HOW_TO_MAKE_ONE)),
+        _ => Outcome::Failed(failure),
+    }
+}
+
+const HOW_TO_MAKE_ONE: &str = "`roadstead serve` makes one; --data says where it is";
+
+fn no_store(attempt: &str, data: &Path, error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::NotFound {
+        let failure =
+            Failure::new(attempt).since(format!("there is no store in {}", data.display()));
+        return failure.hint(HOW_TO_MAKE_ONE);
+    }
+    Failure::new(attempt)
+        .since(format!("look at {}", data.display()))
+        .since(error.to_string())
+}
+
+/// Who owns the store.
+#[derive(Clone, Copy)]
+struct Owner {
+    uid: Uid,
+    gid: Gid,
+}
+
+fn owner(data: &Path) -> io::Result<Owner> {
+    let metadata = fs::metadata(data)?;
+    Ok(Owner {
+        uid: Uid::from_raw(metadata.uid()),
+        gid: Gid::from_raw(metadata.gid()),
+    })
+}
+
+/// Makes this thread the owner's for good, groups first: without root there is no changing them.
+fn become_owner(owner: Owner) -> io::Result<()> {
+    set_thread_groups(&[owner.gid])?;
+    set_thread_res_gid(owner.gid, owner.gid, owner.gid)?;
+    set_thread_res_uid(owner.uid, owner.uid, owner.uid)?;
+    Ok(())
+}

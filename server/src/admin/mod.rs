@@ -1,0 +1,15 @@
+//! What a person on this machine may ask of the registry, running or not.
+//!
+//! A command is data ([`command`]); it is carried out in one place ([`execute`]), either inside the
+//! running server, which hears it on a socket ([`socket`]), or in the command's own process on the
+//! store itself ([`client`]). Knows nothing of flags and of printing.
+
+mod certificates;
+pub(crate) mod client;
+pub(crate) mod command;
+mod door;
+pub(crate) mod execute;
+pub(crate) mod failure;
+mod local;
+pub(crate) mod report;
+pub(crate) mod socket;

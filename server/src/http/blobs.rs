@@ -1,0 +1,132 @@
+//! Blobs: read them, whole or in parts, and let a repository forget them (end-2, end-10).
+//!
+//! Knows ranges and conditions; who may is settled by the grant. Every answer names the digest that
+//! was asked for, and says that the content will never be another.
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use roadstead_storage::BlobReader;
+use roadstead_storage::oci::Digest;
+use uuid::Uuid;
+
+use crate::auth::grant::{Delete, Grant, Pull};
+use crate::http::answer;
+use crate::http::body::Body;
+use crate::http::budget::Budget;
+use crate::http::error::{Error, ErrorCode};
+use crate::http::header::{
+    DOCKER_CONTENT_DIGEST, Selection, Span, etag, is_held, selection, value,
+};
+use crate::registry::Registry;
+
+const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// `GET` and `HEAD` of a blob.
+///
+/// # Errors
+/// When the blob is not in this repository, or the disk fails.
+pub(crate) async fn read(
+    registry: &Registry,
+    grant: &Grant<Pull>,
+    digest: Digest,
+    method: &Method,
+    headers: &HeaderMap,
+    budget: &Budget,
+) -> Result<Response<Body>, Error> {
+    if method == Method::HEAD || is_held(headers, &digest) {
+        let size = registry.blob_size(grant, digest).await?;
+        if is_held(headers, &digest) {
+            return Ok(described(answer::empty(StatusCode::NOT_MODIFIED), &digest));
+        }
+        let mut response = answer::empty(StatusCode::OK);
+        response.headers_mut().insert(CONTENT_TYPE, OCTETS);
+        response.headers_mut().insert(CONTENT_LENGTH, size.into());
+        return Ok(described(response, &digest));
+    }
+    let blob = registry.blob(grant, digest).await?;
+    let size = blob.size();
+    let response = match selection(headers, &digest, size) {
+        Selection::Whole if size == 0 => answer::content(StatusCode::OK, OCTETS, Body::Empty),
+        Selection::Whole => {
+            let whole = Span {
+                start: 0,
+                len: size,
+            };
+            answer::content(StatusCode::OK, OCTETS, Body::part(blob, whole, budget))
+        }
+        Selection::Parts(spans) => match spans[..] {
+            [span] => part(blob, span, budget),
+            _ => parts(blob, &spans, budget),
+        },
+        Selection::Unsatisfiable => {
+            return Err(Error::new(ErrorCode::SizeInvalid)
+                .status(StatusCode::RANGE_NOT_SATISFIABLE)
+                .saying("the range lies outside the blob")
+                .header(CONTENT_RANGE, value(format!("bytes */{size}"))));
+        }
+    };
+    Ok(described(response, &digest))
+}
+
+/// `DELETE` of a blob: this repository serves it no more.
+///
+/// # Errors
+/// When the blob is not in this repository, deleting is disabled, or the disk fails.
+pub(crate) async fn delete(
+    registry: &Registry,
+    grant: &Grant<Delete>,
+    digest: Digest,
+) -> Result<Response<Body>, Error> {
+    registry.delete_blob(grant, digest).await?;
+    Ok(answer::empty(StatusCode::ACCEPTED))
+}
+
+fn part(blob: BlobReader, span: Span, budget: &Budget) -> Response<Body> {
+    let range = value(span.content_range(blob.size()));
+    let body = Body::part(blob, span, budget);
+    let mut response = answer::content(StatusCode::PARTIAL_CONTENT, OCTETS, body);
+    response.headers_mut().insert(CONTENT_RANGE, range);
+    response
+}
+
+/// Several ranges as `multipart/byteranges` (RFC 9110 section 14.6): one part for each, in the order
+/// asked, for containers/image matches them by position.
+fn parts(blob: BlobReader, spans: &[Span], budget: &Budget) -> Response<Body> {
+    let size = blob.size();
+    // Not to be found in any content; plain letters, so that it needs no quotation marks.
+    let boundary = Uuid::new_v4().simple().to_string();
+    let head = |index: usize, span: &Span| {
+        let begin = if index == 0 { "" } else { "\r\n" };
+        let range = span.content_range(size);
+        Bytes::from(format!(
+            "{begin}--{boundary}\r\nContent-Type: application/octet-stream\r\n\
+             Content-Range: {range}\r\n\r\n"
+        ))
+    };
+    let parts: Vec<_> = spans
+        .iter()
+        .enumerate()
+        .map(|(index, span)| (head(index, span), *span))
+        .collect();
+    let end = Bytes::from(format!("\r\n--{boundary}--\r\n"));
+    let content_type = value(format!("multipart/byteranges; boundary={boundary}"));
+    let body = Body::parts(blob, parts, end, budget);
+    answer::content(StatusCode::PARTIAL_CONTENT, content_type, body)
+}
+
+/// What every answer about a blob says.
+fn described(mut response: Response<Body>, digest: &Digest) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    // Only the client itself may keep it: whether the next one may have it is for us to say.
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("private, max-age=31536000, immutable"),
+    );
+    headers.insert(DOCKER_CONTENT_DIGEST, value(digest.to_string()));
+    headers.insert(ETAG, etag(digest));
+    response
+}

@@ -1,0 +1,200 @@
+//! The body of an answer: nothing, bytes at hand, or parts of a blob.
+//!
+//! Owns how a blob leaves: in pieces, one read ahead of the one being sent, never more of it in
+//! memory. It knows neither headers nor status. Invariant: the length it announces is the length it
+//! delivers, or it ends in an error, which breaks the connection rather than passing for the end.
+
+use std::collections::VecDeque;
+use std::fmt::{self, Debug, Formatter};
+use std::future::Future;
+use std::mem::take;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use roadstead_storage::{BlobReader, Error as StoreError};
+
+use crate::http::budget::{Budget, Share};
+use crate::http::header::Span;
+
+/// The body of every answer this registry gives.
+#[derive(Debug, Default)]
+pub(crate) enum Body {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// Bytes at hand.
+    Full(Bytes),
+    /// Read from a blob while it is sent.
+    Stream(Box<Stream>),
+}
+
+/// A sequence of texts and parts of one blob.
+pub(crate) struct Stream {
+    reader: BlobReader,
+    segments: VecDeque<Segment>,
+    left: u64,
+    ahead: Ahead,
+    share: Share,
+}
+
+#[derive(Debug)]
+enum Segment {
+    Part(Span),
+    Text(Bytes),
+}
+
+type Reading = Pin<Box<dyn Future<Output = Result<Bytes, StoreError>> + Send>>;
+
+/// The piece after the one that was handed out last.
+#[derive(Default)]
+enum Ahead {
+    Done(Result<Bytes, StoreError>),
+    #[default]
+    Nothing,
+    Underway(Reading),
+}
+
+impl Body {
+    /// One part of a blob; the whole is a part too. An empty blob has no parts: use [`Body::Empty`].
+    pub(crate) fn part(reader: BlobReader, span: Span, budget: &Budget) -> Self {
+        Self::stream(reader, VecDeque::from([Segment::Part(span)]), budget)
+    }
+
+    /// Several parts of a blob, each after its own head, and what comes after the last.
+    pub(crate) fn parts(
+        reader: BlobReader,
+        parts: impl IntoIterator<Item = (Bytes, Span)>,
+        end: Bytes,
+        budget: &Budget,
+    ) -> Self {
+        let mut segments = VecDeque::new();
+        for (head, span) in parts {
+            segments.extend([Segment::Text(head), Segment::Part(span)]);
+        }
+        segments.push_back(Segment::Text(end));
+        Self::stream(reader, segments, budget)
+    }
+
+    fn stream(reader: BlobReader, segments: VecDeque<Segment>, budget: &Budget) -> Self {
+        let left = segments.iter().map(Segment::len).sum();
+        let share = budget.share();
+        Self::Stream(Box::new(Stream {
+            reader,
+            segments,
+            left,
+            ahead: Ahead::Nothing,
+            share,
+        }))
+    }
+
+    /// How many bytes are still to come.
+    pub(crate) fn left(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Full(bytes) => bytes.len() as u64,
+            Self::Stream(stream) => stream.left,
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = StoreError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StoreError>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(bytes) => {
+                let bytes = take(bytes);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Self::Stream(stream) => {
+                let next = ready!(stream.poll_next(context));
+                Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left())
+    }
+}
+
+impl Stream {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, StoreError>>> {
+        self.read_ahead(context);
+        let outcome = match take(&mut self.ahead) {
+            Ahead::Done(outcome) => outcome,
+            Ahead::Underway(reading) => {
+                self.ahead = Ahead::Underway(reading);
+                return Poll::Pending;
+            }
+            Ahead::Nothing => match self.segments.pop_front() {
+                Some(Segment::Text(text)) => Ok(text),
+                _ => return Poll::Ready(None),
+            },
+        };
+        match &outcome {
+            Ok(bytes) => {
+                self.left -= bytes.len() as u64;
+                // Begun now, the next piece is read while this one is sent.
+                self.read_ahead(context);
+            }
+            Err(_) => self.segments.clear(),
+        }
+        Poll::Ready(Some(outcome))
+    }
+
+    /// Starts the next read if none is underway and a part of the blob comes next.
+    fn read_ahead(&mut self, context: &mut Context<'_>) {
+        if let Ahead::Nothing = self.ahead
+            && let Some(Segment::Part(span)) = self.segments.front_mut()
+        {
+            let piece = span.len.min(self.share.piece() as u64);
+            let (reader, offset) = (self.reader.clone(), span.start);
+            span.start += piece;
+            span.len -= piece;
+            if span.len == 0 {
+                self.segments.pop_front();
+            }
+            let piece = usize::try_from(piece).expect("a piece is within the budget");
+            self.ahead = Ahead::Underway(Box::pin(async move { reader.read(offset, piece).await }));
+        }
+        if let Ahead::Underway(reading) = &mut self.ahead
+            && let Poll::Ready(outcome) = reading.as_mut().poll(context)
+        {
+            self.ahead = Ahead::Done(outcome);
+        }
+    }
+}
+
+impl Segment {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Part(span) => span.len,
+            Self::Text(text) => text.len() as u64,
+        }
+    }
+}
+
+impl Debug for Stream {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("digest", &self.reader.digest())
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! How much memory the transfers in progress may use together.
+//!
+//! One transfer moves in pieces; the more there are, the smaller each one's pieces become, so that
+//! many large transfers cost as much memory as a few. Knows nothing of what is moved.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What all pieces together should stay under. Each transfer has one in hand and one underway.
+const TOTAL: usize = 8 * 1024 * 1024;
+/// The largest piece: beyond it nothing gets faster.
+const LARGEST: usize = 256 * 1024;
+/// The smallest: below it a piece costs more to schedule than to move.
+const SMALLEST: usize = 16 * 1024;
+
+/// The budget of all transfers; clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Budget(Arc<AtomicUsize>);
+
+/// The part of one transfer, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Share(Arc<AtomicUsize>);
+
+impl Budget {
+    /// Nothing underway yet.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts a transfer in.
+    pub(crate) fn share(&self) -> Share {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Share(Arc::clone(&self.0))
+    }
+}
+
+impl Share {
+    /// How many bytes the next piece may have.
+    pub(crate) fn piece(&self) -> usize {
+        let transfers = self.0.load(Ordering::Relaxed).max(1);
+        (TOTAL / (2 * transfers)).clamp(SMALLEST, LARGEST)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_shrink_as_transfers_join_and_grow_back_when_they_leave() {
+        let budget = Budget::new();
+        let one = budget.share();
+        assert_eq!(one.piece(), LARGEST);
+        let others: Vec<_> = (0..127).map(|_| budget.share()).collect();
+        assert_eq!(one.piece(), TOTAL / 256);
+        let crowd: Vec<_> = (0..10_000).map(|_| budget.share()).collect();
+        assert_eq!(one.piece(), SMALLEST);
+        drop((others, crowd));
+        assert_eq!(one.piece(), LARGEST);
+    }
+}

@@ -1,0 +1,125 @@
+//! What is remembered of a request: the access log and the metrics.
+//!
+//! A [`Record`] lives until the last byte of the answer has been handed to the connection, or the
+//! client has gone, and then says what happened. Of the request it keeps neither query nor
+//! credentials. Texts of clients are logged escaped.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::USER_AGENT;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use roadstead_storage::Error as StoreError;
+use tracing::{Span, debug, error};
+
+use crate::http::body::Body;
+use crate::report::chain;
+use crate::telemetry::{InFlight, Metrics};
+
+/// One request, from its head to the end of its answer.
+#[derive(Debug)]
+pub(crate) struct Record {
+    metrics: Metrics,
+    _in_flight: InFlight,
+    span: Span,
+    started: Instant,
+    method: Method,
+    route: &'static str,
+    path: String,
+    agent: Option<String>,
+    /// How many bytes of body came.
+    pub(crate) received: u64,
+    status: StatusCode,
+    sent: u64,
+}
+
+/// The body of an answer, watched.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    body: Body,
+    record: Record,
+}
+
+impl Record {
+    /// Begins now. Its end is logged within `span`, which says who asks for what.
+    pub(crate) fn begin(metrics: &Metrics, span: &Span, head: &Parts, route: &'static str) -> Self {
+        let agent = head.headers.get(USER_AGENT);
+        Self {
+            metrics: metrics.clone(),
+            _in_flight: metrics.request_started(),
+            span: span.clone(),
+            started: Instant::now(),
+            method: head.method.clone(),
+            route,
+            path: head.uri.path().to_owned(),
+            agent: agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()),
+            received: 0,
+            // Until there is an answer: the client left before one.
+            status: StatusCode::REQUEST_TIMEOUT,
+            sent: 0,
+        }
+    }
+
+    /// Goes along with the answer from here on.
+    pub(crate) fn answer(mut self, status: StatusCode, body: Body) -> Observed {
+        self.status = status;
+        Observed { body, record: self }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let took = self.started.elapsed();
+        self.metrics
+            .request(&self.method, self.route, self.status, took);
+        self.metrics.received(self.received);
+        self.metrics.sent(self.sent);
+        let _within = self.span.enter();
+        debug!(
+            target: "access",
+            path = ?self.path,
+            status = self.status.as_u16(),
+            received = self.received,
+            sent = self.sent,
+            milliseconds = took.as_millis(),
+            agent = ?self.agent,
+            "Request"
+        );
+    }
+}
+
+impl HttpBody for Observed {
+    type Data = Bytes;
+    type Error = StoreError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StoreError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => {
+                self.record.sent += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+            }
+            // Too late for a status: the connection breaks, which the client cannot take for the end.
+            Some(Err(failure)) => {
+                let _within = self.record.span.enter();
+                error!(error = %chain(failure), "An answer broke off");
+            }
+            None => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

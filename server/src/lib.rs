@@ -1,0 +1,19 @@
+//! The registry server: HTTP, login, commands, composition.
+//!
+//! The top floor of the house. [`cli::main`] is all the binary calls; everything below is read from
+//! `serve.rs`, the one place where the parts are put together. An import only ever points down:
+//! commands, composition, listener, HTTP, registry, administration, login, configuration.
+
+mod admin;
+mod auth;
+pub mod cli;
+mod config;
+mod http;
+mod listener;
+mod registry;
+mod report;
+mod serve;
+mod shutdown;
+mod stall;
+mod systemd;
+mod telemetry;

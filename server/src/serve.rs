@@ -1,0 +1,401 @@
+//! The composition root: reads the configuration, puts the parts together, runs them, takes them
+//! down.
+//!
+//! Read it from top to bottom to see what the process is made of. It owns the order of starting and
+//! stopping, and nothing else: sockets are bound before anything is opened, "ready" is said when
+//! everything runs, and the store is closed last.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use roadstead_certs::{Clock, ServerTls, TokenKey, provider, rotation};
+use roadstead_storage::Store;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::admin::execute::Context;
+use crate::admin::socket::{self, Socket};
+use crate::auth::Authenticator;
+use crate::auth::users::{self, Users};
+use crate::config::{self, Config, Source};
+use crate::http::{Parts, Service};
+use crate::listener::{Listener, Shared, bind, max_connections};
+use crate::registry::Registry;
+use crate::report::chain;
+use crate::shutdown::{Order, Signals, Tasks, WorkerPanicked};
+use crate::systemd::Notify;
+use crate::telemetry::Metrics;
+
+/// How long transfers may go on after an order to stop.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Runs the registry until a signal ends it.
+///
+/// # Errors
+/// When it cannot start, or when a part of it broke.
+pub(crate) async fn run(source: Source) -> Result<(), Error> {
+    let mut signals = Signals::listen().map_err(|source| Error::Signals { source })?;
+    let app = App::build(source).await?;
+    app.run(async || signals.next().await).await
+}
+
+/// Everything that serves, put together and not yet running.
+pub(crate) struct App {
+    listeners: Vec<Listener>,
+    shared: Shared,
+    admin: Socket,
+    context: Context,
+    reload: Reload,
+    store: Store,
+    notify: Notify,
+}
+
+impl App {
+    /// Binds the sockets and opens everything behind them. On the first start this makes the store,
+    /// the CA, the server certificate and the first account.
+    ///
+    /// # Errors
+    /// Whatever stands in the way of serving.
+    ///
+    /// # Cancel safety
+    /// What was made stays, and the next start goes on from there.
+    pub(crate) async fn build(source: Source) -> Result<Self, Error> {
+        let config = source.load()?;
+        for warning in &config.warnings {
+            warn!("{warning}");
+        }
+        provider::install();
+        let clock: Clock = Arc::new(SystemTime::now);
+        let plain = bind_all(&config.http_listen, &config)?;
+        let secure = bind_all(&config.listen, &config)?;
+
+        let store_clock = roadstead_storage::Clock::from_fn(SystemTime::now);
+        let store = Store::create_or_open(config.store(store_clock)).await;
+        let store = store.map_err(|source| Error::Store { source })?;
+        let opened = config.clone();
+        let now = clock();
+        let secrets = spawn_blocking(move || Secrets::open(&opened, now)).await;
+        let Secrets {
+            users,
+            tls,
+            token_key,
+        } = secrets.expect("opening files does not panic")?;
+        let admin = Socket::bind(&config.data).map_err(|source| Error::Admin { source })?;
+
+        let auth = Authenticator::new(
+            &config.auth,
+            Arc::clone(&users),
+            &token_key,
+            Arc::clone(&clock),
+        );
+        let auth = auth.map_err(|source| Error::Login {
+            source: source.into(),
+        })?;
+        let tls_listener = |socket| Listener::new(socket, Some(Arc::clone(&tls)));
+        let listeners = secure
+            .into_iter()
+            .map(tls_listener)
+            .chain(plain.into_iter().map(|socket| Listener::new(socket, None)))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(|source| Error::Sockets { source })?;
+        let bound: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
+        let address = config.public_address(&bound);
+        let metrics = Metrics::new();
+        let tasks = Tasks::new();
+        let service = Service::new(Parts {
+            address: address
+                .as_ref()
+                .map_or_else(|| "localhost".to_owned(), ToString::to_string),
+            auth: auth.clone(),
+            clock: Arc::clone(&clock),
+            metrics: metrics.clone(),
+            registry: Registry::new(store.clone()),
+            tasks: tasks.clone(),
+            tls: Arc::clone(&tls),
+            trusted_proxies: config.trusted_proxies.clone(),
+        });
+        let connections = Arc::new(Semaphore::new(max_connections()));
+        let shared = Shared {
+            service,
+            connections,
+            metrics,
+            tasks,
+        };
+        let context = Context::new(
+            store.clone(),
+            Arc::clone(&users),
+            Arc::clone(&tls),
+            config.clone(),
+            address,
+            Arc::clone(&clock),
+        );
+        let notify = Notify::new(&source.environment);
+        let context_of_reload = context.clone();
+        let reload = Reload {
+            source,
+            config,
+            auth,
+            users,
+            tls,
+            context: context_of_reload,
+            clock,
+        };
+        Ok(Self {
+            listeners,
+            shared,
+            admin,
+            context,
+            reload,
+            store,
+            notify,
+        })
+    }
+
+    /// Serves until `next` orders to stop, then drains: no new connections, the requests underway
+    /// get [`GRACE`], a second order to stop cuts it short.
+    ///
+    /// # Errors
+    /// When a worker broke; the process is then in an unknown state and should end.
+    pub(crate) async fn run(self, mut next: impl AsyncFnMut() -> Order) -> Result<(), Error> {
+        let Self {
+            listeners,
+            shared,
+            admin,
+            context,
+            mut reload,
+            store,
+            notify,
+        } = self;
+        let tasks = shared.tasks.clone();
+        let stop = tasks.stopping();
+        let serving = async {
+            let renewal = rotation::run(
+                Arc::clone(&reload.tls),
+                Arc::clone(&reload.clock),
+                stop.clone().cancelled_owned(),
+            );
+            tasks.worker("certificates", renewal);
+            tasks.worker("index", keep_index(store.clone(), stop.clone()));
+            tasks.worker("admin", admin.run(context, stop.clone()));
+            for listener in listeners {
+                announce(&format!("listening {}", listener.url()));
+                tasks.worker("listener", listener.serve(shared.clone()));
+            }
+            drop(shared);
+            announce("ready");
+            notify.ready();
+            info!("Serving");
+
+            loop {
+                let order = tokio::select! {
+                    order = next() => order,
+                    () = tasks.broken() => break,
+                };
+                match order {
+                    Order::Reload => reload.run().await,
+                    Order::Stop => break,
+                }
+            }
+            info!("Stopping");
+            notify.stopping();
+            let again = async { while next().await != Order::Stop {} };
+            let aborted = tasks.drain(GRACE, again).await;
+            if aborted > 0 {
+                warn!(tasks = aborted, "Stopped with work underway");
+            }
+            store.close().await;
+            info!("Stopped");
+            tasks
+                .culprit()
+                .map_or(Ok(()), |source| Err(Error::Worker { source }))
+        };
+        tokio::select! {
+            outcome = serving => outcome,
+            // As long as this runs, the drain included, the process is alive.
+            () = notify.watch() => Ok(()),
+        }
+    }
+}
+
+/// What an order to reload reads again. The rest of the configuration needs a restart.
+struct Reload {
+    source: Source,
+    config: Config,
+    auth: Authenticator,
+    users: Arc<Users>,
+    tls: Arc<ServerTls>,
+    context: Context,
+    clock: Clock,
+}
+
+impl Reload {
+    /// Reads the configuration, the accounts and the certificates again. What cannot be read or
+    /// used is logged and leaves the old in force.
+    async fn run(&mut self) {
+        let source = self.source.clone();
+        let config = match spawn_blocking(move || source.load()).await {
+            Ok(Ok(config)) => config,
+            Ok(Err(error)) => {
+                error!(error = %chain(&error), "Kept the old configuration");
+                return;
+            }
+            Err(panic) => {
+                error!(%panic, "Reading the configuration panicked");
+                return;
+            }
+        };
+        self.auth.reload(&config.auth);
+        let (users, tls) = (Arc::clone(&self.users), Arc::clone(&self.tls));
+        let certificates = config.certificates();
+        let now = (self.clock)();
+        let files = spawn_blocking(move || {
+            if let Err(error) = users.reload() {
+                error!(error = %chain(&error), "Kept the old accounts");
+            }
+            if let Err(error) = tls.reload(certificates.names, certificates.own, now) {
+                error!(error = %chain(&error), "Kept the old certificate");
+            }
+        });
+        if let Err(panic) = files.await {
+            error!(%panic, "Reading the accounts and certificates panicked");
+        }
+        if config.listen != self.config.listen
+            || config.http_listen != self.config.http_listen
+            || config.data != self.config.data
+            || config.storage != self.config.storage
+            || config.trusted_proxies != self.config.trusted_proxies
+        {
+            warn!("Some changes of the configuration need a restart");
+        }
+        self.context.reconfigure(config);
+        info!("Reloaded the configuration");
+    }
+}
+
+/// What lies in files that only this process may read.
+struct Secrets {
+    users: Arc<Users>,
+    tls: Arc<ServerTls>,
+    token_key: TokenKey,
+}
+
+impl Secrets {
+    /// Opens them, or makes them on the first start. Blocks.
+    fn open(config: &Config, now: SystemTime) -> Result<Self, Error> {
+        let certificates = |source| Error::Certificates { source };
+        let tls = ServerTls::open(config.certificates(), now).map_err(certificates)?;
+        let token_key = TokenKey::open_or_create(&config.certificate_directory());
+        let token_key = token_key.map_err(certificates)?;
+        let opened = Users::open_or_create(&config.data);
+        let (users, is_first) = opened.map_err(|source| Error::Users { source })?;
+        if is_first {
+            info!("Made the user admin; its password is in the file admin-password");
+        }
+        Ok(Self {
+            users: Arc::new(users),
+            tls: Arc::new(tls),
+            token_key,
+        })
+    }
+}
+
+fn bind_all(addresses: &[SocketAddr], config: &Config) -> Result<Vec<TcpListener>, Error> {
+    // A listener of its own takes IPv4 where there is one.
+    let takes_ipv4 = |port| {
+        let mut all = config.listen.iter().chain(&config.http_listen);
+        !all.any(|other| other.is_ipv4() && other.port() == port)
+    };
+    let bind = |address: &SocketAddr| {
+        let bound = bind(*address, takes_ipv4(address.port()));
+        bound.map_err(|source| Error::Bind {
+            address: *address,
+            source,
+        })
+    };
+    addresses.iter().map(bind).collect()
+}
+
+async fn keep_index(store: Store, stop: CancellationToken) {
+    if let Some(Err(error)) = stop.run_until_cancelled(store.keep_index()).await {
+        error!(error = %chain(&error), "The index cannot be built, repositories cannot be listed");
+    }
+}
+
+/// Tells whoever started us, on stdout. That nobody listens there is no reason not to serve.
+fn announce(line: &str) {
+    let mut stdout = io::stdout().lock();
+    let told = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    if let Err(error) = told {
+        warn!(%error, line, "Could not tell on stdout");
+    }
+}
+
+/// Why there is no registry.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// The admin socket.
+    #[error("open the admin socket")]
+    Admin {
+        /// What the socket said.
+        source: socket::Error,
+    },
+    /// A port that is taken, or an address this machine does not have.
+    #[error("listen on {address}")]
+    Bind {
+        /// As configured.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The CA, the server certificate or the token key.
+    #[error("open the certificates")]
+    Certificates {
+        /// Which, and why.
+        source: roadstead_certs::Error,
+    },
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The check of passwords.
+    #[error("make the login ready")]
+    Login {
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The signals of the process.
+    #[error("listen for signals")]
+    Signals {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A bound socket that does not know where.
+    #[error("look at the bound sockets")]
+    Sockets {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store.
+    #[error("open the store")]
+    Store {
+        /// What it said.
+        source: roadstead_storage::Error,
+    },
+    /// The accounts.
+    #[error("open the accounts")]
+    Users {
+        /// Why.
+        source: users::Error,
+    },
+    /// A part of the process is gone.
+    #[error("keep running")]
+    Worker {
+        /// Which.
+        source: WorkerPanicked,
+    },
+}

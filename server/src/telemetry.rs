@@ -1,0 +1,297 @@
+//! What is told about the running process: log lines, and the numbers of `/metrics`.
+//!
+//! Owns the log's set-up and the definition of every metric; other files hold a handle and record
+//! into it. Labels come from closed sets only: methods, route templates, classes of status. Nothing
+//! here names a repository, a user or an address.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use thiserror::Error;
+use tracing_subscriber::EnvFilter;
+
+/// Which lines are logged unless `ROADSTEAD_LOG` says otherwise.
+const DEFAULT_FILTER: &str = "info,sled=warn,hyper=warn";
+
+/// The media type of what [`Metrics::encode`] writes.
+pub(crate) const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people; in colour on a terminal.
+    #[default]
+    Text,
+}
+
+/// Sends log lines to stderr from now on.
+///
+/// # Errors
+/// When the filter is none. A process that logs already keeps doing so.
+pub(crate) fn log(filter: Option<&str>, format: LogFormat) -> Result<(), InvalidFilter> {
+    let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER));
+    let filter = filter.map_err(|source| InvalidFilter {
+        source: Box::new(source),
+    })?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr);
+    // An error means that this process has a subscriber already, as a second test in it would.
+    let _ = match format {
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_ansi(stderr().is_terminal()).try_init(),
+    };
+    Ok(())
+}
+
+/// `ROADSTEAD_LOG` is no filter.
+#[derive(Debug, Error)]
+#[error("ROADSTEAD_LOG is not a log filter")]
+pub(crate) struct InvalidFilter {
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The numbers of this process. Clones count into the same ones.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    registry: Arc<Registry>,
+    connections: Gauge,
+    duration: Family<Route, Histogram>,
+    in_flight: Gauge,
+    logins_failed: Counter,
+    panics: Counter,
+    received: Counter,
+    requests: Family<Request, Counter>,
+    sent: Counter,
+    uploads: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    method: &'static str,
+    route: &'static str,
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: &'static str,
+}
+
+impl Metrics {
+    /// All numbers at zero.
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("roadstead");
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which version this is", build);
+        // From a millisecond to half a minute; transfers of blobs fill the upper ones.
+        let buckets = || Histogram::new(exponential_buckets(0.001, 4.0, 8));
+        let mut metrics = Self {
+            registry: Arc::default(),
+            connections: Gauge::default(),
+            duration: Family::new_with_constructor(buckets),
+            in_flight: Gauge::default(),
+            logins_failed: Counter::default(),
+            panics: Counter::default(),
+            received: Counter::default(),
+            requests: Family::default(),
+            sent: Counter::default(),
+            uploads: Gauge::default(),
+        };
+        metrics.register(&mut registry);
+        metrics.registry = Arc::new(registry);
+        metrics
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let Self {
+            registry: _,
+            connections,
+            duration,
+            in_flight,
+            logins_failed,
+            panics,
+            received,
+            requests,
+            sent,
+            uploads,
+        } = self.clone();
+        registry.register("connections", "Connections that are open", connections);
+        registry.register("http_requests", "Requests that were answered", requests);
+        registry.register(
+            "http_request_duration_seconds",
+            "Time from the head of a request to the end of its answer",
+            duration,
+        );
+        registry.register("http_requests_in_flight", "Requests in progress", in_flight);
+        registry.register("http_received_bytes", "Bytes of request bodies", received);
+        registry.register("http_sent_bytes", "Bytes of answer bodies", sent);
+        registry.register(
+            "logins_failed",
+            "Credentials that were refused",
+            logins_failed,
+        );
+        registry.register(
+            "panics",
+            "Requests that ended by a fault of this program",
+            panics,
+        );
+        registry.register(
+            "uploads_writing",
+            "Uploads that are receiving bytes",
+            uploads,
+        );
+    }
+
+    /// Counts a connection for as long as the guard lives.
+    pub(crate) fn connection(&self) -> InFlight {
+        InFlight::new(&self.connections)
+    }
+
+    /// Counts a request in progress for as long as the guard lives.
+    pub(crate) fn request_started(&self) -> InFlight {
+        InFlight::new(&self.in_flight)
+    }
+
+    /// Counts an upload that receives bytes for as long as the guard lives.
+    pub(crate) fn upload(&self) -> InFlight {
+        InFlight::new(&self.uploads)
+    }
+
+    /// Counts a login, or a token, that was refused.
+    pub(crate) fn login_failed(&self) {
+        self.logins_failed.inc();
+    }
+
+    /// Counts a request that panicked.
+    pub(crate) fn panic(&self) {
+        self.panics.inc();
+    }
+
+    /// Counts bytes of a request's body.
+    pub(crate) fn received(&self, bytes: u64) {
+        self.received.inc_by(bytes);
+    }
+
+    /// Counts bytes of an answer's body.
+    pub(crate) fn sent(&self, bytes: u64) {
+        self.sent.inc_by(bytes);
+    }
+
+    /// Counts a request that was answered. `route` is a template, never a path.
+    pub(crate) fn request(
+        &self,
+        method: &Method,
+        route: &'static str,
+        status: StatusCode,
+        took: Duration,
+    ) {
+        let labels = Request {
+            method: method_name(method),
+            route,
+            status: class(status),
+        };
+        self.requests.get_or_create(&labels).inc();
+        self.duration
+            .get_or_create(&Route { route })
+            .observe(took.as_secs_f64());
+    }
+
+    /// All numbers, as text of the media type [`METRICS_TYPE`].
+    pub(crate) fn encode(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a string does not fail");
+        text
+    }
+}
+
+/// Something that is counted as long as it is there.
+#[derive(Debug)]
+pub(crate) struct InFlight(Gauge);
+
+impl InFlight {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Methods are a stranger's choice: all but the known ones count as one.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::DELETE => "DELETE",
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        _ => "other",
+    }
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_told() {
+        let metrics = Metrics::new();
+        let _connection = metrics.connection();
+        drop(metrics.request_started());
+        metrics.received(5);
+        metrics.login_failed();
+        let brewed = Method::from_bytes(b"BREW").unwrap();
+        metrics.request(
+            &brewed,
+            "/v2/",
+            StatusCode::IM_A_TEAPOT,
+            Duration::from_millis(3),
+        );
+        let text = metrics.encode();
+        for line in [
+            "roadstead_connections 1",
+            "roadstead_http_requests_in_flight 0",
+            "roadstead_http_received_bytes_total 5",
+            "roadstead_logins_failed_total 1",
+            "roadstead_http_requests_total{method=\"other\",route=\"/v2/\",status=\"4xx\"} 1",
+            "roadstead_http_request_duration_seconds_count{route=\"/v2/\"} 1",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_refused() {
+        assert!(log(Some("==="), LogFormat::Text).is_err());
+    }
+}

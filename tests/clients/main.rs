@@ -1,0 +1,12 @@
+//! The clients people really use, from their distribution's packages, against the real binary:
+//! over TLS, trusting nothing but the exported CA.
+//!
+//! Each scenario ends with the ground truth: the data directory re-hashed and compared with the API.
+
+mod containerd;
+mod docker;
+mod lab;
+mod login;
+mod mirror;
+mod podman;
+mod skopeo;

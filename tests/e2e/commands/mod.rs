@@ -1,0 +1,7 @@
+//! The command line beside a running server and without one.
+
+mod authority;
+mod ownership;
+mod repository;
+mod usage;
+mod user;

@@ -1,0 +1,23 @@
+//! The whole registry, driven through its sockets, its command line and its data directory.
+//!
+//! Every scenario has a registry of its own (the real binary, port 0, a fresh directory), knows
+//! nothing but the published contract, and ends with the ground truth: the directory is read from
+//! outside, every byte hashed again, and compared with what the API claims.
+
+mod auth;
+mod blobs;
+mod commands;
+mod deletes;
+mod health;
+mod hostile;
+mod immutable_tags;
+mod listing;
+mod manifests;
+mod mounts;
+mod nothing;
+mod ping_and_headers;
+mod referrers;
+mod restart;
+mod shutdown;
+mod tls;
+mod uploads;

@@ -1,0 +1,7 @@
+//! TLS: the certificate that is served, its renewal under load, and the rotation of the CA.
+
+mod certificate;
+mod load;
+mod own;
+mod renewal;
+mod rotation;
