@@ -284,30 +284,21 @@ impl Registry {
     ) -> Result<Listed<RepoName>, Error> {
         let mut entries: Vec<RepoName> = Vec::new();
         let mut after = after.map(str::to_owned);
+        let mut exhausted = limit == 0;
         // One more than asked for tells whether there is more.
-        while limit > 0 {
+        while !exhausted && entries.len() <= limit {
             let batch = self
                 .store
                 .repositories(after.as_deref(), CATALOG_BATCH)
                 .await?;
-            let Some(last) = batch.last() else {
-                break;
-            };
-            after = Some(last.to_string());
+            exhausted = batch.is_empty();
+            after = batch.last().map(RepoName::to_string);
             let shown = batch.into_iter().filter(|name| listing.shows(name));
             entries.extend(shown.take(limit + 1 - entries.len()));
-            if entries.len() > limit {
-                entries.truncate(limit);
-                return Ok(Listed {
-                    entries,
-                    more: true,
-                });
-            }
         }
-        Ok(Listed {
-            entries,
-            more: false,
-        })
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        Ok(Listed { entries, more })
     }
 
     /// Begins an upload.

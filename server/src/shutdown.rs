@@ -252,7 +252,7 @@ mod tests {
             tokio::task::yield_now().await;
             done.send(()).expect("the test waits");
         });
-        assert_eq!(tasks.drain(Duration::from_secs(60), pending()).await, 0);
+        assert_eq!(tasks.drain(Duration::from_mins(1), pending()).await, 0);
         finished.await.expect("the task ran to its end");
     }
 
@@ -268,7 +268,7 @@ mod tests {
     async fn a_second_order_to_stop_does_not_wait_for_the_grace() {
         let tasks = Tasks::new();
         tasks.spawn(pending());
-        assert_eq!(tasks.drain(Duration::from_secs(3600), ready(())).await, 1);
+        assert_eq!(tasks.drain(Duration::from_hours(1), ready(())).await, 1);
     }
 
     #[tokio::test]

@@ -2,14 +2,15 @@
 //!
 //! Every manifest that a repository has a record of, tagged or not, is kept, and keeps the blobs it
 //! refers to. The mark reads the records and the manifests themselves, never the index; one that cannot
-//! be read stops the collection before anything is touched. The sweep takes one blob at a time, under
-//! its lock: the links to it, then the blob, which goes to `trash/` and is gone for good one grace
-//! later. It can be killed anywhere and simply begins anew.
+//! be read stops the collection before anything is touched, and a repository that has lost one keeps all
+//! its blobs. The sweep takes one blob at a time, under its lock: the links to it, then the blob, which
+//! goes to `trash/` and is gone for good one grace later. It can be killed anywhere and simply begins
+//! anew.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -17,6 +18,7 @@ use tracing::info;
 
 use crate::error::Error;
 use crate::oci::{Digest, RepoName};
+use crate::progress::{Phase, Progress, check_stop};
 use crate::repo::{Files, Shared};
 use crate::upload::Uploads;
 use crate::walk;
@@ -40,28 +42,6 @@ pub struct Collected {
     pub bytes: u64,
     /// Uploads given up.
     pub uploads: u64,
-}
-
-/// How far a collection has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Progress {
-    /// What it does.
-    pub phase: Phase,
-    /// How many of them are done.
-    pub done: u64,
-    /// How many there are, where that is known.
-    pub total: Option<u64>,
-}
-
-/// What a collection does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Reads manifests.
-    Mark,
-    /// Takes blobs away.
-    Sweep,
 }
 
 /// One collection, under way.
@@ -125,7 +105,7 @@ impl<'a> Collection<'a> {
         let candidates = self.candidates(&needed, &mut collected)?;
         let total = Some(candidates.len() as u64);
         for (done, candidate) in (0..).zip(candidates) {
-            self.check_stop()?;
+            check_stop(self.stop)?;
             (self.progress)(Progress {
                 phase: Phase::Sweep,
                 done,
@@ -145,7 +125,7 @@ impl<'a> Collection<'a> {
         for name in self.repositories()? {
             let repo = Files::new(Arc::clone(self.shared), name);
             for digest in repo.manifest_digests()? {
-                self.check_stop()?;
+                check_stop(self.stop)?;
                 // Deleted since it was listed: then it keeps nothing.
                 let Some(manifest) = repo.parse_manifest(digest)? else {
                     continue;
@@ -159,6 +139,10 @@ impl<'a> Collection<'a> {
                     done,
                     total: None,
                 });
+            }
+            // Last, since a scrub may have set one aside meanwhile.
+            if repo.has_lost_manifest()? {
+                needed.extend(repo.linked_blobs()?);
             }
         }
         collected.needed = needed.len() as u64;
@@ -269,13 +253,5 @@ impl<'a> Collection<'a> {
             Ok(())
         })?;
         Ok(names)
-    }
-
-    fn check_stop(&self) -> Result<(), Error> {
-        if self.stop.load(Ordering::Relaxed) {
-            Err(Error::Stopped)
-        } else {
-            Ok(())
-        }
     }
 }

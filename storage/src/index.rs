@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use crate::oci::{Digest, RepoName};
+use crate::seal;
 
 /// Changes with the meaning of keys and values; another one on disk is thrown away.
 const SCHEMA: &str = "1";
@@ -130,6 +131,18 @@ impl Index {
         });
     }
 
+    /// Whether it lists the repository; `None` while it is not ready.
+    pub(crate) fn lists(&self, name: &RepoName) -> Option<bool> {
+        let listed = self.with(|trees| trees.repositories.contains_key(name.as_str()));
+        self.is_ready().then_some(listed?)
+    }
+
+    /// It was found to be wrong, and has to be rebuilt.
+    pub(crate) fn distrust(&self) {
+        self.ready.store(false, Ordering::Release);
+        self.stale.notify_one();
+    }
+
     /// Up to `limit` names after `after`, in byte order; `None` while it is not ready.
     pub(crate) fn repositories(&self, after: Option<&str>, limit: usize) -> Option<Vec<RepoName>> {
         let listed = self.with(|trees| {
@@ -170,7 +183,9 @@ impl Index {
         let synced = fs::File::open(self.database().join("db")).and_then(|file| file.sync_all());
         if was_ready && matches!(flushed, Ok(Ok(()))) && synced.is_ok() {
             // A mark that cannot be written costs a rebuild, no more.
-            let _ = write_mark(&self.clean_mark());
+            let _ = self
+                .mark()
+                .and_then(|mark| write_mark(&self.clean_mark(), &mark));
         }
     }
 
@@ -183,7 +198,15 @@ impl Index {
     }
 
     fn was_closed_in_order(&self) -> bool {
-        fs::read_to_string(self.clean_mark()).is_ok_and(|schema| schema == SCHEMA)
+        let found = fs::read_to_string(self.clean_mark());
+        found.is_ok_and(|found| self.mark().is_ok_and(|mark| mark == found))
+    }
+
+    /// What the clean mark says: how keys and values are to be understood, and what the files of sled
+    /// hold. It would not notice itself if they held something else.
+    fn mark(&self) -> io::Result<String> {
+        let files = seal::hash_folder(&self.database())?;
+        Ok(format!("{SCHEMA} {files}"))
     }
 
     /// Works on the trees; any failure makes the index stale.
@@ -195,8 +218,7 @@ impl Index {
             Err(_) => "sled panicked".to_owned(),
         };
         warn!(reason, "The index failed and will be rebuilt");
-        self.ready.store(false, Ordering::Release);
-        self.stale.notify_one();
+        self.distrust();
         None
     }
 
@@ -257,8 +279,8 @@ fn parse_name(key: &[u8]) -> Option<RepoName> {
     std::str::from_utf8(key).ok()?.parse().ok()
 }
 
-fn write_mark(path: &Path) -> io::Result<()> {
+fn write_mark(path: &Path, mark: &str) -> io::Result<()> {
     let file = fs::File::create(path)?;
-    (&file).write_all(SCHEMA.as_bytes())?;
+    (&file).write_all(mark.as_bytes())?;
     file.sync_all()
 }

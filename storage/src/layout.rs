@@ -11,6 +11,9 @@
 //! uploads/<id>/{data,state,checkpoint}       an upload in progress
 //! tmp/                                       being written
 //! trash/<algorithm>-<hex>                    collected, soon gone
+//! quarantine/<algorithm>-<hex>               damaged, never served
+//! quarantine/repos/                          damaged records, laid out as in repos/
+//! state/scrub                                how far the background scrub has come
 //! index/                                     derived, may be deleted
 //! ```
 //! A repository's own folders begin with `_`, which no component of a repository name can.
@@ -90,6 +93,29 @@ impl Layout {
         self.trash().join(flat_name(blob))
     }
 
+    pub(crate) fn quarantine(&self) -> PathBuf {
+        self.root.join("quarantine")
+    }
+
+    pub(crate) fn quarantined(&self, blob: &Digest) -> PathBuf {
+        self.quarantine().join(flat_name(blob))
+    }
+
+    pub(crate) fn quarantined_repos(&self) -> PathBuf {
+        self.quarantine().join("repos")
+    }
+
+    /// Where what was set aside of a repository lies.
+    pub(crate) fn quarantined_repo(&self, name: &RepoName) -> RepoLayout {
+        RepoLayout {
+            dir: self.quarantined_repos().join(name.as_str()),
+        }
+    }
+
+    pub(crate) fn scrub_cursor(&self) -> PathBuf {
+        self.root.join("state").join("scrub")
+    }
+
     /// A fresh name in `tmp/`.
     pub(crate) fn tmp_file(&self) -> PathBuf {
         self.tmp().join(Uuid::new_v4().to_string())
@@ -128,9 +154,12 @@ impl RepoLayout {
         self.tags().join(tag.as_str())
     }
 
+    pub(crate) fn all_referrers(&self) -> PathBuf {
+        self.dir.join("_referrers")
+    }
+
     pub(crate) fn referrers(&self, subject: &Digest) -> PathBuf {
-        self.dir
-            .join("_referrers")
+        self.all_referrers()
             .join(subject.algorithm().as_str())
             .join(subject.hex())
     }

@@ -49,6 +49,13 @@ impl Leases {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for everybody who holds a blob now to be done with it.
+    pub(crate) fn wait_for_holders(&self) {
+        for shard in &self.blobs {
+            drop(shard.write().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
     /// To be held from before the first [`need`](Self::need) until the manifest's record is on disk.
     pub(crate) fn store_manifest(&self) -> RwLockReadGuard<'_, ()> {
         self.manifests

@@ -8,27 +8,28 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
-use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::blob::Blobs;
-use crate::collect::{Collected, Collection, Progress};
+use crate::collect::{Collected, Collection};
 use crate::config::Config;
 use crate::disk::{Disk, Hook};
 use crate::error::Error;
+use crate::format;
 use crate::index::Index;
 use crate::layout::Layout;
 use crate::link::Links;
 use crate::lock::Locks;
 use crate::oci::{Algorithm, Digest, RepoName};
 use crate::pool::blocking;
+use crate::progress::Progress;
 use crate::record::Principal;
+use crate::reindex;
 use crate::repo::{Repo, Shared};
+use crate::scrub::{Scrub, ScrubOptions, Scrubbed};
 use crate::upload::{Upload, UploadId, Uploads};
 use crate::walk;
 
-/// The version of the layout that this program writes.
-const FORMAT: u32 = 1;
 /// The kernel's name for this boot of the machine.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -42,6 +43,8 @@ struct Inner {
     uploads: Uploads,
     /// Held by the collection under way.
     collecting: tokio::sync::Mutex<()>,
+    /// Held by the rebuild of the index under way.
+    reindexing: tokio::sync::Mutex<()>,
     /// Locked as long as it is open.
     _lock: File,
 }
@@ -227,8 +230,27 @@ impl Store {
     /// # Cancel safety
     /// Once begun it runs to its end.
     pub async fn rebuild_index(&self) -> Result<(), Error> {
-        let shared = Arc::clone(&self.0.shared);
-        blocking(move || rebuild(&shared)).await
+        self.reindex(|_| {}).await
+    }
+
+    /// As [`rebuild_index`](Self::rebuild_index), telling how far it has come. Waits for a rebuild that
+    /// is under way, and then begins anew.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end.
+    pub async fn reindex(
+        &self,
+        mut progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<(), Error> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || {
+            let _one_at_a_time = inner.reindexing.blocking_lock();
+            reindex::rebuild(&inner.shared, &mut progress)
+        })
+        .await
     }
 
     /// Takes away what nothing needs, or, on a `dry_run`, says what that would be. Goes on beside
@@ -252,6 +274,28 @@ impl Store {
                 return Err(Error::Collecting);
             };
             Collection::new(&inner.shared, &inner.uploads, dry_run, &stop, &mut progress).run()
+        })
+        .await
+    }
+
+    /// Reads every byte again, sets aside what is damaged, mends what can be mended, and says what it
+    /// found. Goes on beside everything else; `stop` ends it early, and it may be run again at any time.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`], [`Error::ReadOnly`] when there is something to mend and nothing may be written,
+    /// and the file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs until `stop`, whatever becomes of the future.
+    pub async fn scrub(
+        &self,
+        options: ScrubOptions,
+        stop: Arc<AtomicBool>,
+        mut progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Scrubbed, Error> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || {
+            Scrub::new(&inner.shared, &inner.uploads, options, &stop, &mut progress).run()
         })
         .await
     }
@@ -295,7 +339,7 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
     let layout = Layout::new(config.root.clone());
     refuse_world_writable(layout.root())?;
     let lock = lock(&layout, &disk)?;
-    check_format(&layout, &disk)?;
+    format::check(&layout, &disk)?;
     for dir in [
         layout.blobs(),
         layout.repos(),
@@ -336,6 +380,7 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
         shared: Arc::new(shared),
         uploads,
         collecting: tokio::sync::Mutex::default(),
+        reindexing: tokio::sync::Mutex::default(),
         _lock: lock,
     })))
 }
@@ -376,28 +421,6 @@ fn lock(layout: &Layout, disk: &Disk) -> Result<File, Error> {
     Ok(file)
 }
 
-fn check_format(layout: &Layout, disk: &Disk) -> Result<(), Error> {
-    let path = layout.format();
-    match fs::read_to_string(&path) {
-        Ok(text) => match text.trim().parse::<u32>() {
-            Ok(FORMAT) => Ok(()),
-            Ok(found) if found > FORMAT => Err(Error::NewerFormat {
-                found,
-                known: FORMAT,
-            }),
-            _ => Err(Error::Damaged {
-                path,
-                defect: "it names no format",
-            }),
-        },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            disk.make_dirs(&layout.tmp())?;
-            disk.put(&layout.tmp_file(), &path, format!("{FORMAT}\n").as_bytes())
-        }
-        Err(source) => Err(Error::io("read", &path, source)),
-    }
-}
-
 fn refuse_world_writable(root: &Path) -> Result<(), Error> {
     let metadata = fs::metadata(root).map_err(|source| Error::io("look at", root, source))?;
     if metadata.permissions().mode() & 0o002 != 0 {
@@ -425,28 +448,4 @@ fn refuse_case_folding(layout: &Layout, disk: &Disk) -> Result<(), Error> {
     } else {
         Ok(())
     }
-}
-
-fn rebuild(shared: &Shared) -> Result<(), Error> {
-    if let Err(reason) = shared.index.begin() {
-        warn!(reason, "The index cannot be made anew");
-        return Err(Error::IndexNotReady);
-    }
-    let mut count = 0_u64;
-    walk::repositories(&shared.layout.repos(), &mut |name| {
-        // A removal of the whole repository must not fall between the look and the note.
-        let _guard = shared.locks.blocking_lock(&name);
-        let layout = shared.layout.repo(&name);
-        if walk::is_repository(layout.dir()) {
-            shared.index.add_repository(&name);
-            for blob in walk::digests(&layout.blobs())? {
-                shared.index.add_holder(blob, &name);
-            }
-            count += 1;
-        }
-        Ok(())
-    })?;
-    shared.index.finish();
-    info!(repositories = count, "Rebuilt the index");
-    Ok(())
 }

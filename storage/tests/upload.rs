@@ -3,7 +3,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::{Fixture, alice, files_below, repo, sha256};
+use common::{Fixture, alice, edit_record, files_below, repo, sha256};
 use roadstead_storage::oci::{Algorithm, Digest};
 use roadstead_storage::{Config, Error, Principal, Store};
 
@@ -105,10 +105,10 @@ async fn after_a_power_cut_only_synced_bytes_are_believed() {
     assert_eq!(upload.suspend().await.expect("is kept"), 65 << 20);
     // Another boot: what the kernel had not synced may be anything.
     let state = it.root().join("uploads").join(id.to_string()).join("state");
-    let mut text: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&state).expect("a state")).expect("JSON");
-    text["boot"] = "another".into();
-    std::fs::write(&state, text.to_string()).expect("can be written");
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("Linux says");
+    let written = std::fs::read(&state).expect("a state");
+    let rebooted = edit_record(&written, boot.trim(), "another boot");
+    std::fs::write(&state, rebooted).expect("can be written");
 
     let mut upload = it.store.upload(&name, id, &alice()).await.expect("resumes");
     assert_eq!(upload.offset(), 64 << 20);

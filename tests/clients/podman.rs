@@ -1,6 +1,7 @@
 //! podman and buildah: build from scratch, push, pull, manifest lists.
 
-use harness::{Digest, media_type};
+use harness::tools::Containers;
+use harness::{Digest, Format, Image, Registry, media_type};
 
 use crate::lab::Lab;
 
@@ -133,4 +134,34 @@ fn the_second_push_of_a_layer_moves_it_between_repositories() {
     let truth = lab.registry.finish().no_uploads();
     let layers = |name: &str| truth.repositories[name].blobs.clone();
     assert_eq!(layers("podman/first"), layers("podman/second"));
+}
+
+#[test]
+fn podman_trusts_the_registry_through_the_directory_that_ca_export_writes() {
+    let Some(containers) = Containers::new() else {
+        return;
+    };
+    let registry = Registry::open();
+    let host = registry.host();
+    Image::new(Format::Oci, "trusted").push(&registry.client(), "podman/trusted", "1");
+    let pull = ["pull", &format!("{host}/podman/trusted:1")];
+
+    let refusal = containers.podman(&pull).failed();
+    assert!(refusal.contains("x509"), "{refusal}");
+    let certs = containers.scratch().join(".config/containers/certs.d");
+    let certs = certs.to_str().expect("scratch paths are text");
+    let export = [
+        "ca",
+        "export",
+        "--format",
+        "certs.d",
+        "--address",
+        &host,
+        "--to",
+        certs,
+    ];
+    registry.command(&export, "").ok();
+    containers.podman(&pull).ok();
+
+    registry.finish().no_uploads();
 }

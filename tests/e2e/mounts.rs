@@ -147,7 +147,7 @@ fn a_token_mounts_only_from_where_it_may_pull() {
 
     let wide = with(&["repository:wide:pull,push", "repository:source:pull"]);
     mount(&wide, "wide", &query).expect(201);
-    let everywhere = with(&["repository:wide2:pull,push repository:source:pull"]);
+    let everywhere = with(&["repository:wide2:pull,push+repository:source:pull"]);
     mount(&everywhere, "wide2", &query).expect(201);
     registry.finish();
 }

@@ -27,8 +27,11 @@ pub struct Holding {
 /// The repositories under `repos/`: directories that hold one of the four kinds of content.
 pub(crate) fn repositories(dir: &Path, name: &str, found: &mut BTreeMap<String, Holding>) {
     let mut holding = Holding::default();
+    // A repository stays one when all that was in it has been deleted.
+    let mut is_repository = false;
     for entry in names(dir) {
         let path = dir.join(&entry);
+        is_repository |= entry.starts_with('_');
         match entry.as_str() {
             "_manifests" => {
                 holding.manifests = digests(&path)
@@ -60,7 +63,7 @@ pub(crate) fn repositories(dir: &Path, name: &str, found: &mut BTreeMap<String, 
             other => panic!("an unknown directory in repos/{name}: {other}"),
         }
     }
-    if holding != Holding::default() {
+    if is_repository {
         found.insert(name.to_owned(), holding);
     }
 }

@@ -133,12 +133,12 @@ async fn exchange(
         .header(VERSION_HEADER, VERSION)
         .body(Full::new(Bytes::from(question)))
         .expect("a constant path and version make a request");
-    let answer = async {
+    // It takes the sender with it, so that the connection ends once the answer is there.
+    let answer = async move {
         let response = sender.send_request(request).await?;
         let status = response.status();
         Ok((status, response.into_body().collect().await?.to_bytes()))
     };
-    // The connection does the reading and writing; it ends after the answer does.
     let (answer, ()) = tokio::join!(answer, async {
         let _ = connection.await;
     });

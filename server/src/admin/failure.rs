@@ -53,6 +53,11 @@ impl Failure {
         }
     }
 
+    /// The report of another command than the one that was given: a fault of this program.
+    pub(crate) fn other_report() -> Self {
+        Self::new("understand the answer").since("it belongs to another command")
+    }
+
     /// A failure whose causes are this error and those below it.
     pub(crate) fn because(attempt: impl Into<String>, error: &(dyn Error + 'static)) -> Self {
         Self::new(attempt).with_causes(Some(error))

@@ -48,7 +48,7 @@ impl Socket {
     /// already was left by a server that is gone.
     ///
     /// # Errors
-    /// [`Error`] when the file system refuses.
+    /// When the file system refuses.
     pub(crate) fn bind(data: &Path) -> Result<Self, Error> {
         Self::bind_in(data).map_err(|source| Error {
             data: data.to_owned(),

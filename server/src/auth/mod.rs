@@ -10,6 +10,7 @@ mod credentials;
 pub(crate) mod grant;
 pub(crate) mod name;
 pub(crate) mod password;
+pub(crate) mod pattern;
 mod scope;
 pub(crate) mod table;
 mod token;

@@ -39,7 +39,7 @@ fn fixture(text: &str) -> Fixture {
         })
         .unwrap();
     let key = TokenKey::open_or_create(&data.path().join("certs")).unwrap();
-    let now = Arc::new(Mutex::new(UNIX_EPOCH + Duration::from_secs(1_800_000_000)));
+    let now = Arc::new(Mutex::new(UNIX_EPOCH + Duration::from_hours(500_000)));
     let clock = Arc::clone(&now);
     let clock: Clock = Arc::new(move || *clock.lock().unwrap());
     let auth = Authenticator::new(&config(text), Arc::new(users), &key, clock).unwrap();

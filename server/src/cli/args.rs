@@ -90,8 +90,12 @@ pub(super) struct Serve {
     /// How clients reach the registry [default: the first name with the first TLS port]
     #[arg(long, value_name = "HOST[:PORT]")]
     address: Option<Address>,
-    /// Serve TLS here; may be given several times [default: [::]:8443]
-    #[arg(long, value_name = "ADDR:PORT")]
+    // Not a doc comment: it would take the default for a link.
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        help = "Serve TLS here; may be given several times [default: [::]:8443]"
+    )]
     listen: Vec<SocketAddr>,
     /// Serve plain HTTP here; may be given several times [default: nowhere]
     #[arg(long, value_name = "ADDR:PORT")]
@@ -142,6 +146,7 @@ pub(super) struct PasswordFrom {
 pub(super) enum User {
     /// Add a user
     Add {
+        /// Letters, digits and `. _ - + @`
         name: UserName,
         #[command(flatten)]
         password: PasswordFrom,
@@ -155,9 +160,13 @@ pub(super) enum User {
         format: Format,
     },
     /// Remove a user; all tokens of theirs end at once
-    Remove { name: UserName },
+    Remove {
+        /// Who
+        name: UserName,
+    },
     /// Change a user's password; all tokens of theirs end at once
     Password {
+        /// Whose
         name: UserName,
         #[command(flatten)]
         password: PasswordFrom,
@@ -239,12 +248,14 @@ pub(super) enum Repo {
     },
     /// Show the tags of a repository
     Show {
+        /// Which, without the address of the registry
         name: RepoName,
         #[command(flatten)]
         format: Format,
     },
     /// Remove a repository, a tag or a manifest
     Remove {
+        /// What, without the address of the registry; a digest stands for its tags too
         #[arg(value_name = "NAME[:TAG|@DIGEST]")]
         target: RepoTarget,
         /// Only say what would go, and what space it would free

@@ -12,7 +12,7 @@ use crate::admin::failure::{Exit, Failure};
 use crate::admin::report::{Certificate, Certificates, Report, Trust};
 use crate::cli::args::{Ca, Export, Format, TrustFormat};
 use crate::cli::file::{self, Readers};
-use crate::cli::{print, trust, unexpected};
+use crate::cli::{print, trust};
 use crate::config::Source;
 use crate::config::address::Address;
 
@@ -36,7 +36,7 @@ pub(super) fn run(source: &Source, command: Ca) -> Result<(), Failure> {
                 names: names.into_iter().collect(),
             };
             let Report::Issued(issued) = ask(source, &issue)? else {
-                return Err(unexpected());
+                return Err(Failure::other_report());
             };
             let key = file::write(&to, &format!("{stem}.key"), &issued.key, Readers::Owner)?;
             let certificate =
@@ -66,7 +66,7 @@ fn print_files(files: &Files, format: Format) -> Result<(), Failure> {
 
 fn describe(source: &Source, command: &Command, format: Format) -> Result<(), Failure> {
     let Report::Certificates(certificates) = ask(source, command)? else {
-        return Err(unexpected());
+        return Err(Failure::other_report());
     };
     if format.json {
         return print::json(&certificates);
@@ -113,7 +113,7 @@ fn export(source: &Source, export: Export) -> Result<(), Failure> {
         return Err(failure.since(cause).exit(Exit::Usage));
     }
     let Report::Trust(trusted) = ask(source, &Command::CaTrust)? else {
-        return Err(unexpected());
+        return Err(Failure::other_report());
     };
     match export.format {
         TrustFormat::Pem => print::text(&trusted.pem),

@@ -11,7 +11,7 @@ use crate::admin::command::Command;
 use crate::admin::failure::{Exit, Failure};
 use crate::admin::report::{Report, ShownConfig};
 use crate::cli::args::{Config, Format};
-use crate::cli::{print, unexpected};
+use crate::cli::print;
 use crate::config::Source;
 
 /// Carries out one of the commands.
@@ -56,7 +56,7 @@ fn check(source: &Source, Format { json }: Format) -> Result<(), Failure> {
 fn show(source: &Source, Format { json }: Format) -> Result<(), Failure> {
     let config = match ask_server(source, &Command::ConfigShow)? {
         Some(Report::Config(config)) => config,
-        Some(_) => return Err(unexpected()),
+        Some(_) => return Err(Failure::other_report()),
         None => {
             let mut config = load(source)?;
             config.address = config.public_address(&[]);

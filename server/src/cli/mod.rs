@@ -71,11 +71,6 @@ fn text(failure: &Failure) -> String {
     text
 }
 
-/// A report of another command than the one that was given: a fault of this program.
-fn unexpected() -> Failure {
-    Failure::new("understand the answer").since("it belongs to another command")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

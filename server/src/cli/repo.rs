@@ -7,7 +7,7 @@ use crate::admin::command::Command;
 use crate::admin::failure::Failure;
 use crate::admin::report::{Removed, Report, Repositories, Repository, RepositoryLine, TagLine};
 use crate::cli::args::Repo;
-use crate::cli::{print, unexpected};
+use crate::cli::print;
 use crate::config::Source;
 
 /// Carries out one of the commands.
@@ -19,12 +19,12 @@ pub(super) fn run(source: &Source, command: Repo) -> Result<(), Failure> {
         Repo::List { format } => match ask(source, &Command::RepoList)? {
             Report::Repositories(list) if format.json => print::json(&list),
             Report::Repositories(list) => print::text(&list_text(&list)),
-            _ => Err(unexpected()),
+            _ => Err(Failure::other_report()),
         },
         Repo::Show { name, format } => match ask(source, &Command::RepoShow { name })? {
             Report::Repository(repository) if format.json => print::json(&repository),
             Report::Repository(repository) => print::text(&repository_text(&repository)),
-            _ => Err(unexpected()),
+            _ => Err(Failure::other_report()),
         },
         Repo::Remove {
             target,
@@ -33,7 +33,7 @@ pub(super) fn run(source: &Source, command: Repo) -> Result<(), Failure> {
         } => match ask(source, &Command::RepoRemove { target, dry_run })? {
             Report::Removed(removed) if format.json => print::json(&removed),
             Report::Removed(removed) => print::text(&removed_text(&removed)),
-            _ => Err(unexpected()),
+            _ => Err(Failure::other_report()),
         },
     }
 }

@@ -5,7 +5,7 @@ use crate::admin::command::Command;
 use crate::admin::failure::Failure;
 use crate::admin::report::{Report, StoreContent};
 use crate::cli::args::{Format, Store};
-use crate::cli::{print, unexpected};
+use crate::cli::print;
 use crate::config::Source;
 
 /// Carries out one of the commands.
@@ -17,7 +17,7 @@ pub(super) fn run(source: &Source, command: &Store) -> Result<(), Failure> {
         format: Format { json },
     } = *command;
     let Report::Store(content) = ask(source, &Command::StoreStat)? else {
-        return Err(unexpected());
+        return Err(Failure::other_report());
     };
     if json {
         print::json(&content)

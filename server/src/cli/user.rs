@@ -10,7 +10,7 @@ use crate::admin::failure::Failure;
 use crate::admin::report::Report;
 use crate::auth::password::{Password, PasswordHash};
 use crate::cli::args::{Format, PasswordFrom, User};
-use crate::cli::{print, prompt, unexpected};
+use crate::cli::{print, prompt};
 use crate::config::Source;
 
 /// Carries out one of the commands.
@@ -46,7 +46,7 @@ pub(super) fn run(source: &Source, command: User) -> Result<(), Failure> {
 
 fn list(source: &Source, format: Format) -> Result<(), Failure> {
     let Report::Users(users) = ask(source, &Command::UserList)? else {
-        return Err(unexpected());
+        return Err(Failure::other_report());
     };
     if format.json {
         return print::json(&users);

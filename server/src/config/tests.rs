@@ -1,6 +1,12 @@
 //! What the configuration file accepts, refuses and means.
 
-use super::*;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::auth::config::Anonymous;
+use crate::config::invalid::Invalid;
+use crate::config::source::RawConfig;
+use crate::config::{Config, Flags, Source};
 
 /// Reads `text` as the file would be, with a data directory given by the environment's root.
 fn read(text: &str) -> Result<Config, Invalid> {
@@ -260,11 +266,12 @@ fn the_certificate_names_the_configured_hosts_and_this_machine() {
 fn the_example_file_is_the_defaults() {
     let example = include_str!("../../../systemd/config.toml");
     // Every line that is commented out once is a key with its default; prose is commented twice.
-    let keys: String = example
+    let keys: Vec<&str> = example
         .lines()
         .filter(|line| !line.starts_with("##"))
-        .map(|line| format!("{}\n", line.trim_start_matches('#').trim_start()))
+        .map(|line| line.trim_start_matches('#').trim_start())
         .collect();
+    let keys = keys.join("\n");
     let config = read(&keys).unwrap();
     let mut shown = read("").unwrap();
     shown.warnings.clone_from(&config.warnings);

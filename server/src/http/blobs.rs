@@ -17,9 +17,8 @@ use crate::http::answer;
 use crate::http::body::Body;
 use crate::http::budget::Budget;
 use crate::http::error::{Error, ErrorCode};
-use crate::http::header::{
-    DOCKER_CONTENT_DIGEST, Selection, Span, etag, is_held, selection, value,
-};
+use crate::http::header::{DOCKER_CONTENT_DIGEST, etag, is_held, value};
+use crate::http::range::{Selection, Span, selection};
 use crate::registry::Registry;
 
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");

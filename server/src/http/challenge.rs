@@ -108,7 +108,7 @@ impl Challenge {
         let mut text = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
         if !scopes.is_empty() {
             let scopes: Vec<_> = scopes.iter().map(Scope::to_string).collect();
-            text += &format!(",scope=\"{}\"", scopes.join(" "));
+            text.extend([",scope=\"", &scopes.join(" "), "\""]);
         }
         match problem {
             Some(Problem::InsufficientScope) => text += ",error=\"insufficient_scope\"",

@@ -107,7 +107,7 @@ pub(crate) async fn referrers(
     if let Some(last) = more_after {
         let mut query = format!("last={last}");
         for artifact_type in &filter.artifact_types {
-            query += &format!("&artifactType={}", encoded(artifact_type));
+            query.extend(["&artifactType=", &encoded(artifact_type).to_string()]);
         }
         let path = format!("/v2/{}/referrers/{subject}", grant.repo());
         headers.insert(LINK, value(format!("<{path}?{query}>; rel=\"next\"")));

@@ -4,10 +4,16 @@
 //! any conversion would change the digest. A manifest whose content is not all here is accepted, for
 //! partial mirrors and signatures are such, and its client is warned.
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, WARNING};
+use std::panic::resume_unwind;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, WARNING};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use roadstead_storage::oci::{Algorithm, Digest, MAX_MANIFEST, Manifest, MediaType, Reference};
+use roadstead_storage::oci::{
+    Algorithm, Digest, InvalidManifest, MAX_MANIFEST, Manifest, MediaType, Reference,
+};
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tracing::info;
 
 use crate::auth::grant::{Delete, Grant, Pull, Push};
@@ -33,7 +39,7 @@ pub(crate) async fn read(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Error> {
-    if method == Method::HEAD || headers.contains_key(http::header::IF_NONE_MATCH) {
+    if method == Method::HEAD || headers.contains_key(IF_NONE_MATCH) {
         let record = registry.manifest_record(grant, reference).await?;
         if is_held(headers, &record.digest) {
             let response = answer::empty(StatusCode::NOT_MODIFIED);
@@ -76,8 +82,8 @@ pub(crate) async fn put(
     let bytes = payload.all(MAX_MANIFEST).await?;
     let content_type = headers
         .get(CONTENT_TYPE)
-        .map(|text| String::from_utf8_lossy(text.as_bytes()));
-    let manifest = Manifest::parse(content_type.as_deref(), bytes)?;
+        .map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned());
+    let manifest = parse(content_type, bytes).await?;
     let subject = manifest.subject().map(|subject| subject.digest);
     let (digest, tags, by_digest) = match target {
         Target::Digest { digest, tags } => (digest, tags, true),
@@ -120,6 +126,13 @@ pub(crate) async fn delete(
 ) -> Result<Response<Body>, Error> {
     registry.delete_manifest(grant, reference).await?;
     Ok(answer::empty(StatusCode::ACCEPTED))
+}
+
+/// Parses off the threads that serve: a large manifest takes milliseconds, which everybody else's
+/// requests would wait for.
+async fn parse(content_type: Option<String>, bytes: Bytes) -> Result<Manifest, InvalidManifest> {
+    let parsed = spawn_blocking(move || Manifest::parse(content_type.as_deref(), bytes)).await;
+    parsed.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
 /// As stored, with no parameter: clients compare it literally.

@@ -17,6 +17,7 @@ mod manifests;
 mod observe;
 mod origin;
 mod payload;
+mod range;
 mod route;
 mod service;
 mod status;

@@ -7,6 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::HOST;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Uri};
 use ipnet::IpNet;
 
@@ -32,8 +33,6 @@ pub(crate) struct Origin {
     pub(crate) host: Option<String>,
     /// Whether the client speaks TLS, to us or to a trusted proxy.
     pub(crate) secure: bool,
-    /// Whether a trusted proxy passed the request on.
-    pub(crate) forwarded: bool,
 }
 
 impl Origin {
@@ -42,7 +41,7 @@ impl Origin {
         // HTTP/2 has its host in the target, HTTP/1.1 in a header.
         let host = uri
             .authority()
-            .map(|authority| authority.as_str())
+            .map(Authority::as_str)
             .or_else(|| headers.get(HOST).and_then(|host| host.to_str().ok()))
             .filter(|host| is_plain(host))
             .map(str::to_owned);
@@ -51,7 +50,6 @@ impl Origin {
             client: address,
             host,
             secure: peer.tls,
-            forwarded: false,
         };
         if is_trusted(address, trusted) {
             direct.forwarded(headers, trusted)
@@ -84,7 +82,6 @@ impl Origin {
             Some("http") => self.secure = false,
             _ => {}
         }
-        self.forwarded = true;
         self
     }
 
@@ -179,7 +176,6 @@ mod tests {
         );
         realm(&origin, "http://reg.local/token");
         assert_eq!(origin.client.to_string(), "203.0.113.7");
-        assert!(!origin.forwarded);
     }
 
     #[test]
@@ -197,6 +193,5 @@ mod tests {
         realm(&origin, "https://reg.example.com/token");
         // What stands before the last address that is not ours may be the client's own invention.
         assert_eq!(origin.client.to_string(), "198.51.100.9");
-        assert!(origin.forwarded);
     }
 }

@@ -16,7 +16,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 /// How long a client may be silent in the middle of a body.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// What is read of a body nobody wants, at most: a client that sends more of it gets a reset.
 const DISCARD_BYTES: u64 = 512 * 1024 * 1024;
 /// How long a body nobody wants is read, at most.

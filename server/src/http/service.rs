@@ -24,16 +24,21 @@ use uuid::Uuid;
 use crate::auth::Authenticator;
 use crate::auth::grant::{Caller, Grant, Pull, Push};
 use crate::http::answer;
+use crate::http::blobs;
 use crate::http::body::Body;
 use crate::http::budget::Budget;
 use crate::http::challenge::{Challenge, Scope};
 use crate::http::error::{Error, ErrorCode};
 use crate::http::header::value;
+use crate::http::listing;
+use crate::http::manifests;
 use crate::http::observe::{Observed, Record};
 use crate::http::origin::{Origin, Peer};
 use crate::http::payload::Payload;
 use crate::http::route::{Read, Refusal, Remove, Route, Start, Write};
-use crate::http::{blobs, listing, manifests, status, token, uploads};
+use crate::http::status;
+use crate::http::token;
+use crate::http::uploads;
 use crate::registry::Registry;
 use crate::shutdown::{Tasks, caught};
 use crate::telemetry::{METRICS_TYPE, Metrics};
@@ -293,20 +298,19 @@ impl Service {
         }
     }
 
-    /// Metrics go to administrators, and to whoever is on this machine already.
+    /// Metrics go to administrators, and to whoever is on this machine already. Credentials that
+    /// came and are wrong are refused even there: a collector that has some wants to know.
     async fn metrics(&self, peer: Peer, head: &Head) -> Result<Response<Body>, Error> {
         let Parts { auth, metrics, .. } = &self.0.parts;
-        if !status::is_local(peer, &head.headers) {
-            let caller = auth.authenticate(&head.headers).await;
-            let caller = caller.map_err(|error| Error::login_failed(error, Challenge::Basic))?;
-            if caller.is_anonymous() {
-                return Err(Error::challenge(Challenge::Basic));
-            }
-            if !caller.is_admin() {
-                return Err(Error::new(ErrorCode::Denied));
-            }
+        let caller = auth.authenticate(&head.headers).await;
+        let caller = caller.map_err(|error| Error::login_failed(error, Challenge::Basic))?;
+        if caller.is_admin() || status::is_local(peer, &head.headers) {
+            Ok(status::metrics(METRICS_TYPE, metrics.encode()))
+        } else if caller.is_anonymous() {
+            Err(Error::challenge(Challenge::Basic))
+        } else {
+            Err(Error::new(ErrorCode::Denied))
         }
-        Ok(status::metrics(METRICS_TYPE, metrics.encode()))
     }
 
     /// Finds out who it is. Wrong credentials are refused whatever anybody may do without any.

@@ -1,4 +1,4 @@
-//! The token service as HTTP: `GET` as docker began it, `POST` as OAuth2 writes it.
+//! The token service as HTTP: `GET` as docker began it, `POST` as `OAuth2` writes it.
 //!
 //! Reads the two forms into one request for `auth`, which decides. Invariant: whatever is answered
 //! here may hold a secret, so no cache keeps it.

@@ -8,7 +8,7 @@ use super::error::InvalidReference;
 use super::name::Tag;
 
 /// A tag or a digest.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reference {
     /// Names content for ever.
     Digest(Digest),

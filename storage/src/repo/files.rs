@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use super::{Record, Shared};
 use crate::error::Error;
 use crate::layout::{RepoLayout, parse_flat_name};
-use crate::oci::{Descriptor, Digest, Manifest, Reference, RepoName, Tag};
-use crate::record::{ManifestRecord, TagRecord};
+use crate::oci::{Descriptor, Digest, MAX_MANIFEST, Manifest, Reference, RepoName, Tag};
+use crate::record::{self, ManifestRecord, TagRecord};
 use crate::walk;
 
 /// The files of one repository, there or not. Cheap to clone.
@@ -55,7 +55,7 @@ impl Files {
                 None => return Ok(None),
             },
         };
-        let record = read_record::<ManifestRecord>(&self.layout.manifest(&digest))?;
+        let record = self.manifest_record(digest)?;
         Ok(record.map(
             |ManifestRecord {
                  media_type, size, ..
@@ -99,7 +99,7 @@ impl Files {
         Ok(tags)
     }
 
-    pub(super) fn list_tags(&self) -> Result<Vec<Tag>, Error> {
+    pub(crate) fn list_tags(&self) -> Result<Vec<Tag>, Error> {
         walk::names(&self.layout.tags(), |name| name.parse().ok())
     }
 
@@ -113,7 +113,7 @@ impl Files {
         Ok(Some(tags))
     }
 
-    pub(super) fn tag_record(&self, tag: &Tag) -> Result<Option<TagRecord>, Error> {
+    pub(crate) fn tag_record(&self, tag: &Tag) -> Result<Option<TagRecord>, Error> {
         read_record(&self.layout.tag(tag))
     }
 
@@ -121,10 +121,31 @@ impl Files {
         walk::digests(&self.layout.manifests())
     }
 
-    pub(super) fn has_manifest(&self, digest: Digest) -> Result<bool, Error> {
+    pub(crate) fn manifest_record(&self, digest: Digest) -> Result<Option<ManifestRecord>, Error> {
+        read_record(&self.layout.manifest(&digest))
+    }
+
+    /// Whether a manifest of it was lost and has not been pushed again: then nobody knows what of the
+    /// repository's content it needs.
+    pub(crate) fn has_lost_manifest(&self) -> Result<bool, Error> {
+        let set_aside = self.shared.layout.quarantined_repo(&self.name).manifests();
+        for digest in walk::digests(&set_aside)? {
+            if !self.has_manifest(digest)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    pub(crate) fn has_manifest(&self, digest: Digest) -> Result<bool, Error> {
         let path = self.layout.manifest(&digest);
         path.try_exists()
             .map_err(|source| Error::io("look at", &path, source))
+    }
+
+    /// The blobs that this repository may serve.
+    pub(crate) fn linked_blobs(&self) -> Result<Vec<Digest>, Error> {
+        walk::digests(&self.layout.blobs())
     }
 
     pub(super) fn stored_size(&self, blob: Digest) -> Result<Option<u64>, Error> {
@@ -133,10 +154,10 @@ impl Files {
 
     /// A manifest of this repository, parsed; `None` when it has none of this digest.
     pub(crate) fn parse_manifest(&self, digest: Digest) -> Result<Option<Manifest>, Error> {
-        let path = self.layout.manifest(&digest);
-        let Some(record) = read_record::<ManifestRecord>(&path)? else {
+        let Some(record) = self.manifest_record(digest)? else {
             return Ok(None);
         };
+        let path = self.layout.manifest(&digest);
         let bytes = self.read_manifest(digest)?;
         let manifest = Manifest::parse(Some(record.media_type.as_str()), bytes);
         let defect = "the manifest is not what its record says";
@@ -145,15 +166,18 @@ impl Files {
             .map_err(|_| Error::Damaged { path, defect })
     }
 
-    pub(super) fn read_manifest(&self, digest: Digest) -> Result<Bytes, Error> {
+    pub(crate) fn read_manifest(&self, digest: Digest) -> Result<Bytes, Error> {
         let damaged = |defect| Error::Damaged {
             path: self.shared.layout.blob(&digest),
             defect,
         };
         let reader = self.shared.blobs.open(digest)?;
-        let bytes = reader
-            .ok_or_else(|| damaged("a manifest's record names it, and it is gone"))?
-            .read_all()?;
+        let reader =
+            reader.ok_or_else(|| damaged("a manifest's record names it, and it is gone"))?;
+        if reader.size() > MAX_MANIFEST as u64 {
+            return Err(damaged("it is too large for a manifest"));
+        }
+        let bytes = reader.read_all()?;
         if Digest::of(digest.algorithm(), &bytes) == digest {
             Ok(bytes)
         } else {
@@ -181,8 +205,8 @@ fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
         read => read.map_err(|source| Error::io("read", path, source))?,
     };
     let defect = "it is no record";
-    let record = serde_json::from_slice(&bytes);
-    record.map(Some).map_err(|_| Error::Damaged {
+    let decoded = record::decode(&bytes);
+    decoded.map(Some).ok_or_else(|| Error::Damaged {
         path: path.to_owned(),
         defect,
     })

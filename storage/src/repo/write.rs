@@ -13,7 +13,7 @@ use super::{Put, PutOutcome, Shared};
 use crate::error::Error;
 use crate::layout::RepoLayout;
 use crate::oci::{Digest, Manifest, Tag};
-use crate::record::{ManifestRecord, TagRecord};
+use crate::record::{self, ManifestRecord, TagRecord};
 use crate::walk;
 
 impl Files {
@@ -45,7 +45,9 @@ impl Files {
         let missing = self.claim(manifest)?;
         let now = self.shared.config.clock.now().into();
 
+        let lease = leases.hold(*digest);
         self.shared.blobs.put(*digest, manifest.bytes())?;
+        drop(lease);
         if let Some(subject) = manifest.subject() {
             self.shared
                 .disk
@@ -124,6 +126,14 @@ impl Files {
         for blob in walk::digests(&self.layout.blobs())? {
             self.shared.links.unlink(&self.name, blob)?;
         }
+        // What was lost of it is missed no more.
+        let set_aside = self.shared.layout.quarantined_repo(&self.name);
+        for digest in walk::digests(&set_aside.manifests())? {
+            disk.remove(&set_aside.manifest(&digest))?;
+        }
+        for tag in walk::names(&set_aside.tags(), |name| name.parse::<Tag>().ok())? {
+            disk.remove(&set_aside.tag(&tag))?;
+        }
         for folder in RepoLayout::FOLDERS {
             walk::remove_empty(disk, &self.layout.dir().join(folder))?;
         }
@@ -159,9 +169,10 @@ impl Files {
     }
 
     fn write_record(&self, path: &Path, record: &impl Serialize) -> Result<(), Error> {
-        let bytes = serde_json::to_vec(record).expect("a record is plain data");
-        self.shared
-            .disk
-            .put(&self.shared.layout.tmp_file(), path, &bytes)
+        self.shared.disk.put(
+            &self.shared.layout.tmp_file(),
+            path,
+            &record::encode(record),
+        )
     }
 }

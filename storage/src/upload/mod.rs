@@ -13,6 +13,7 @@
 mod session;
 mod sessions;
 mod state;
+mod verify;
 
 use std::str::FromStr;
 

@@ -3,7 +3,6 @@
 //! Everything here blocks.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 
 use tracing::warn;
 use uuid::Uuid;
@@ -13,11 +12,10 @@ use super::state::{Files, State};
 use crate::error::Error;
 use crate::lock::Guard;
 use crate::oci::{Algorithm, Digest, Hasher};
+use crate::rehash::rehash;
 
 /// A session is synced whenever this many more bytes have come, so that a power cut costs no more.
 const CHECKPOINT: u64 = 64 * 1024 * 1024;
-/// What is read at once when a file is hashed again.
-const REHASH_BYTES: usize = 256 * 1024;
 
 /// The session itself; its methods block.
 #[derive(Debug)]
@@ -141,19 +139,7 @@ impl Session {
 
     /// Hashes the first `length` bytes of the file again.
     fn rehash(&self, algorithm: Algorithm, length: u64) -> Result<Hasher, Error> {
-        let mut hasher = Hasher::new(algorithm);
-        let mut buffer = vec![0; REHASH_BYTES];
-        let mut offset = 0;
-        while offset < length {
-            let left = usize::try_from(length - offset).unwrap_or(usize::MAX);
-            let part = &mut buffer[..left.min(REHASH_BYTES)];
-            self.file
-                .read_exact_at(part, offset)
-                .map_err(|source| Error::io("read", &self.files.data, source))?;
-            hasher.update(part);
-            offset += part.len() as u64;
-        }
-        Ok(hasher)
+        rehash(&self.file, &self.files.data, algorithm, length, |_| Ok(()))
     }
 
     pub(super) fn remove(mut self) {

@@ -32,10 +32,10 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Uploads {
     pub(super) disk: Arc<Disk>,
-    layout: Layout,
+    pub(super) layout: Layout,
     pub(super) blobs: Blobs,
     pub(super) links: Links,
-    locks: Arc<Locks<Uuid>>,
+    pub(super) locks: Arc<Locks<Uuid>>,
     open: Arc<AtomicUsize>,
     pub(super) boot: Arc<str>,
 }

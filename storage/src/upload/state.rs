@@ -11,7 +11,7 @@ use crate::disk::Disk;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::oci::{HasherState, RepoName};
-use crate::record::Principal;
+use crate::record::{self, Principal};
 use crate::walk;
 
 /// What is kept of a session.
@@ -54,7 +54,7 @@ impl Files {
 
     /// What the session has come to, if its files can be believed.
     pub(super) fn load(&self, boot: &str) -> Option<State> {
-        let read = |path: &Path| serde_json::from_slice::<State>(&fs::read(path).ok()?).ok();
+        let read = |path: &Path| record::decode::<State>(&fs::read(path).ok()?);
         let state = read(&self.state).filter(|state| state.boot == boot);
         state.or_else(|| read(&self.checkpoint))
     }
@@ -74,17 +74,13 @@ impl Files {
     pub(super) fn save_state(&self, disk: &Disk, state: &State) -> Result<(), Error> {
         disk.remove(&self.next)?;
         let file = disk.create(&self.next)?;
-        disk.write_at(&file, &self.next, 0, &to_bytes(state))?;
+        disk.write_at(&file, &self.next, 0, &record::encode(state))?;
         disk.rename(&self.next, &self.state)
     }
 
     /// Replaces the checkpoint; it and the session itself are on disk when this returns.
     pub(super) fn save_checkpoint(&self, disk: &Disk, state: &State) -> Result<(), Error> {
         disk.remove(&self.next)?;
-        disk.put(&self.next, &self.checkpoint, &to_bytes(state))
+        disk.put(&self.next, &self.checkpoint, &record::encode(state))
     }
-}
-
-fn to_bytes(state: &State) -> Vec<u8> {
-    serde_json::to_vec(state).expect("a state is plain data")
 }

@@ -116,6 +116,20 @@ pub(crate) async fn try_put(
     store.repo(name).put_manifest(put).await
 }
 
+/// The record in `bytes` with another text in one place, and a check that fits. What is no whole record
+/// stays as it is.
+pub(crate) fn edit_record(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let seal = |fields: &str| {
+        let check = &sha256(format!("{fields}}}").as_bytes()).hex()[..16];
+        format!(r#"{fields},"check":"{check}"}}"#).into_bytes()
+    };
+    let text = String::from_utf8_lossy(bytes);
+    match text.rsplit_once(r#","check":"#) {
+        Some((fields, _)) if seal(fields) == bytes => seal(&fields.replace(from, to)),
+        _ => bytes.to_owned(),
+    }
+}
+
 /// Every file below `dir`, as paths relative to it.
 pub(crate) fn files_below(dir: &Path) -> Vec<String> {
     let mut files = Vec::new();

@@ -165,7 +165,7 @@ fn what_is_no_token_is_refused() {
     let lab = Lab::new();
 
     let long = "A".repeat(20_000);
-    for junk in ["", "x", "..", "a.b.c", "e30.e30.e30", "\u{7f}", &long] {
+    for junk in ["", "x", "..", "a.b.c", "e30.e30.e30", &long] {
         let client = lab
             .registry
             .client()

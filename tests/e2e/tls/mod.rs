@@ -1,7 +1,6 @@
 //! TLS: the certificate that is served, its renewal under load, and the rotation of the CA.
 
 mod certificate;
-mod load;
 mod own;
 mod renewal;
 mod rotation;

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use harness::{Noise, Peer, Registry, eventually};
+use harness::{Noise, Peer, Registry, eventually, pulling};
 use rustix::process::Signal;
-
-use super::load::pulling;
 
 /// What a client meets that trusts this PEM.
 fn peer(registry: &Registry, name: &str, trust: &[u8]) -> std::io::Result<Peer> {

@@ -1,8 +1,6 @@
 //! A new CA: those who trust the old one and those who trust the new one are both served.
 
-use harness::{Anonymous, Client, Noise, Registry};
-
-use super::load::pulling;
+use harness::{Anonymous, Client, Noise, Registry, pulling};
 
 /// The certificates of a PEM, one by one.
 fn certificates(pem: &[u8]) -> Vec<String> {

@@ -24,7 +24,10 @@ impl Containers {
         let root = home.path().display();
         home.file(
             "storage.conf",
-            format!("[storage]\ndriver = \"vfs\"\ngraphroot = \"{root}/graph\"\nrunroot = \"{root}/run\"\n"),
+            format!(
+                "[storage]\ndriver = \"vfs\"\n\
+                 graphroot = \"{root}/graph\"\nrunroot = \"{root}/run\"\n"
+            ),
         );
         home.file(
             "containers.conf",
@@ -122,6 +125,13 @@ impl Containers {
     fn run(&self, program: &Path, words: &[&str], input: &str) -> Outcome {
         let home = &self.home;
         let mut command = Command::new(program);
+        if program != self.skopeo {
+            // Said aloud, for otherwise each finds a place of its own.
+            command
+                .args(["--storage-driver", "vfs", "--root"])
+                .arg(home.join("graph"));
+            command.arg("--runroot").arg(home.join("run"));
+        }
         command
             .args(words)
             .env("HOME", home.path())
@@ -133,11 +143,9 @@ impl Containers {
             .env("REGISTRY_AUTH_FILE", home.join("auth.json"))
             .env("BUILDAH_ISOLATION", "chroot")
             .env_remove("CONTAINERS_REGISTRIES_CONF")
-            .env_remove("XDG_CONFIG_HOME");
-        if program == self.skopeo {
-            // Otherwise root's skopeo notes which registry has which blob under /var/lib/containers.
-            command.env("_CONTAINERS_ROOTLESS_UID", "1");
-        }
+            .env_remove("XDG_CONFIG_HOME")
+            // Otherwise they note, as root, which registry has which blob under /var/lib/containers.
+            .env("_CONTAINERS_ROOTLESS_UID", "1");
         Outcome::of(&mut command, input)
     }
 }

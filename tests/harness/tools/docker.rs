@@ -49,7 +49,8 @@ impl Docker {
                 format!("--host=unix://{root}/sock"),
                 format!("--pidfile={root}/pid"),
             ])
-            .env("HOME", home.path());
+            .env("HOME", home.path())
+            .env("TMPDIR", home.dir("tmp"));
         let daemon = Process::spawn(&mut command, &home.join("dockerd.log"));
         let docker = Self {
             _daemon: daemon,

@@ -26,7 +26,7 @@ const SYSTEM: [&str; 2] = ["/usr/bin", "/usr/sbin"];
 /// # Panics
 ///
 /// If so and `CI=1` or `ROADSTEAD_REQUIRE_CLIENTS=1`.
-fn installed<const N: usize>(programs: [&str; N]) -> Option<[PathBuf; N]> {
+pub fn installed<const N: usize>(programs: [&str; N]) -> Option<[PathBuf; N]> {
     let found = programs.map(find);
     let missing: Vec<_> = programs
         .iter()

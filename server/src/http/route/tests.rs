@@ -1,5 +1,12 @@
 //! The grammar of paths and queries, row by row (distribution-spec, "Endpoints").
 
+use http::Method;
+use roadstead_storage::oci::{
+    Algorithm, InvalidAlgorithm, InvalidDigest, InvalidName, InvalidTag, Tag,
+};
+
+use super::query::MAX_PAGE;
+use super::refusal::MAX_TAGS;
 use super::*;
 
 const SHA256: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -5,6 +5,9 @@
 //! stopping, and nothing else: sockets are bound before anything is opened, "ready" is said when
 //! everything runs, and the store is closed last.
 
+mod error;
+mod reload;
+
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +15,6 @@ use std::time::{Duration, SystemTime};
 
 use roadstead_certs::{Clock, ServerTls, TokenKey, provider, rotation};
 use roadstead_storage::Store;
-use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -20,17 +22,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::admin::execute::Context;
-use crate::admin::socket::{self, Socket};
+use crate::admin::socket::Socket;
 use crate::auth::Authenticator;
-use crate::auth::users::{self, Users};
-use crate::config::{self, Config, Source};
+use crate::auth::users::Users;
+use crate::config::{Config, Source};
 use crate::http::{Parts, Service};
 use crate::listener::{Listener, Shared, bind, max_connections};
 use crate::registry::Registry;
 use crate::report::chain;
-use crate::shutdown::{Order, Signals, Tasks, WorkerPanicked};
+use crate::serve::reload::Reload;
+use crate::shutdown::{Order, Signals, Tasks};
 use crate::systemd::Notify;
 use crate::telemetry::Metrics;
+
+pub(crate) use self::error::Error;
 
 /// How long transfers may go on after an order to stop.
 const GRACE: Duration = Duration::from_secs(30);
@@ -223,61 +228,6 @@ impl App {
     }
 }
 
-/// What an order to reload reads again. The rest of the configuration needs a restart.
-struct Reload {
-    source: Source,
-    config: Config,
-    auth: Authenticator,
-    users: Arc<Users>,
-    tls: Arc<ServerTls>,
-    context: Context,
-    clock: Clock,
-}
-
-impl Reload {
-    /// Reads the configuration, the accounts and the certificates again. What cannot be read or
-    /// used is logged and leaves the old in force.
-    async fn run(&mut self) {
-        let source = self.source.clone();
-        let config = match spawn_blocking(move || source.load()).await {
-            Ok(Ok(config)) => config,
-            Ok(Err(error)) => {
-                error!(error = %chain(&error), "Kept the old configuration");
-                return;
-            }
-            Err(panic) => {
-                error!(%panic, "Reading the configuration panicked");
-                return;
-            }
-        };
-        self.auth.reload(&config.auth);
-        let (users, tls) = (Arc::clone(&self.users), Arc::clone(&self.tls));
-        let certificates = config.certificates();
-        let now = (self.clock)();
-        let files = spawn_blocking(move || {
-            if let Err(error) = users.reload() {
-                error!(error = %chain(&error), "Kept the old accounts");
-            }
-            if let Err(error) = tls.reload(certificates.names, certificates.own, now) {
-                error!(error = %chain(&error), "Kept the old certificate");
-            }
-        });
-        if let Err(panic) = files.await {
-            error!(%panic, "Reading the accounts and certificates panicked");
-        }
-        if config.listen != self.config.listen
-            || config.http_listen != self.config.http_listen
-            || config.data != self.config.data
-            || config.storage != self.config.storage
-            || config.trusted_proxies != self.config.trusted_proxies
-        {
-            warn!("Some changes of the configuration need a restart");
-        }
-        self.context.reconfigure(config);
-        info!("Reloaded the configuration");
-    }
-}
-
 /// What lies in files that only this process may read.
 struct Secrets {
     users: Arc<Users>,
@@ -306,10 +256,10 @@ impl Secrets {
 }
 
 fn bind_all(addresses: &[SocketAddr], config: &Config) -> Result<Vec<TcpListener>, Error> {
-    // A listener of its own takes IPv4 where there is one.
+    // Unless another listener takes IPv4 on that port.
     let takes_ipv4 = |port| {
         let mut all = config.listen.iter().chain(&config.http_listen);
-        !all.any(|other| other.is_ipv4() && other.port() == port)
+        port == 0 || !all.any(|other| other.is_ipv4() && other.port() == port)
     };
     let bind = |address: &SocketAddr| {
         let bound = bind(*address, takes_ipv4(address.port()));
@@ -336,66 +286,5 @@ fn announce(line: &str) {
     }
 }
 
-/// Why there is no registry.
-#[derive(Debug, Error)]
-pub(crate) enum Error {
-    /// The admin socket.
-    #[error("open the admin socket")]
-    Admin {
-        /// What the socket said.
-        source: socket::Error,
-    },
-    /// A port that is taken, or an address this machine does not have.
-    #[error("listen on {address}")]
-    Bind {
-        /// As configured.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The CA, the server certificate or the token key.
-    #[error("open the certificates")]
-    Certificates {
-        /// Which, and why.
-        source: roadstead_certs::Error,
-    },
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] config::Error),
-    /// The check of passwords.
-    #[error("make the login ready")]
-    Login {
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The signals of the process.
-    #[error("listen for signals")]
-    Signals {
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A bound socket that does not know where.
-    #[error("look at the bound sockets")]
-    Sockets {
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The store.
-    #[error("open the store")]
-    Store {
-        /// What it said.
-        source: roadstead_storage::Error,
-    },
-    /// The accounts.
-    #[error("open the accounts")]
-    Users {
-        /// Why.
-        source: users::Error,
-    },
-    /// A part of the process is gone.
-    #[error("keep running")]
-    Worker {
-        /// Which.
-        source: WorkerPanicked,
-    },
-}
+#[cfg(test)]
+mod tests;

@@ -4,14 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use harness::{Client, Digest};
 use http::Method;
 
-/// Pulls through each of these clients in a loop, does `work` once all have finished a first pull,
-/// and goes on until each has finished one that began after the work was done. Any error, short
+use crate::client::Client;
+use crate::digest::Digest;
+
+/// Pulls this blob of `a/b` through each of these clients in a loop, does `work` once all have
+/// finished a first pull, and goes on until each has finished one that began after the work was done. Any error, short
 /// answer or wrong byte fails the test.
 #[track_caller]
-pub(crate) fn pulling<T>(clients: &[Client], blob: &Digest, work: impl FnOnce() -> T) -> T {
+pub fn pulling<T>(clients: &[Client], blob: &Digest, work: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
     let (first, firsts) = mpsc::channel();
     thread::scope(|scope| {

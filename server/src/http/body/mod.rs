@@ -16,7 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use roadstead_storage::{BlobReader, Error as StoreError};
 
 use crate::http::budget::{Budget, Share};
-use crate::http::header::Span;
+use crate::http::range::Span;
 
 /// The body of every answer this registry gives.
 #[derive(Debug, Default)]

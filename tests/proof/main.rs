@@ -1,0 +1,9 @@
+//! What the README states and no ordinary test can show: measured, or watched from outside.
+//!
+//! `tests/proof/run` runs them one after the other against the release binary.
+
+mod disk;
+mod memory;
+mod order;
+mod renewal;
+mod trace;
