@@ -37,7 +37,7 @@ pub(crate) enum Credentials {
 
 impl Credentials {
     /// Reads the header. An empty name with an empty password is what podman sends where it has
-    /// nothing to send (oci-protocol.md, 2.4), and stands for no login.
+    /// nothing to send, and stands for no login.
     ///
     /// # Errors
     /// [`Malformed`] when there is a header that is neither scheme, or more than one.

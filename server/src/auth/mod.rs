@@ -147,11 +147,12 @@ impl Authenticator {
     }
 
     /// Answers a request for a token with as much of what was asked for as its identity may have
-    /// (oci-protocol.md, 2.2 and 2.3). Somebody who brings no credentials gets a token too, unless
-    /// nothing is open to strangers: then a login without credentials must fail.
+    /// (Docker token authentication, GET and POST). Somebody who brings no credentials gets a token too, good for
+    /// nothing where nothing is open: docker takes a refusal here for a passing fault, and tries again
+    /// for a minute.
     ///
     /// # Errors
-    /// When credentials were sent and are not good, or are missing.
+    /// When credentials were sent and are not good.
     ///
     /// # Cancel safety
     /// May be dropped at any time.
@@ -170,8 +171,7 @@ impl Authenticator {
             Proof::Refresh { token } => (Credentials::Bearer(token.clone()), Some(token)),
         };
         let holder: Holder = match credentials {
-            Credentials::Anonymous if policy.welcomes_strangers() => None,
-            Credentials::Anonymous => return Err(AuthError::Credentials),
+            Credentials::Anonymous => None,
             Credentials::Password { name, password } => {
                 let account = self.0.basic.verify(&name, password).await?;
                 Some((account.name.clone(), account.generation()))
@@ -287,7 +287,7 @@ pub(crate) enum AuthError {
     /// Too many logins wait to be checked.
     #[error("too many logins at once")]
     Busy,
-    /// A name and a password, or a refresh token, that are not good; or none where some are needed.
+    /// A name and a password, or a refresh token, that are not good.
     #[error("the credentials are not good")]
     Credentials,
     /// It is our fault.

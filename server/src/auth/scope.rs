@@ -141,7 +141,7 @@ mod tests {
         );
     }
 
-    // oci-protocol.md, 2.2: grammar and merging.
+    // Docker token scopes: grammar and merging.
     #[test]
     fn scopes_are_merged_by_repository() {
         check(&[], "");

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::auth::config::{Anonymous, RawConfig};
+use crate::auth::grant::Denied;
 use crate::auth::grant::{Pull, Push};
 use crate::auth::password::Password;
 
@@ -140,13 +141,15 @@ async fn strangers_get_a_token_for_what_is_open() {
 }
 
 #[tokio::test]
-async fn strangers_get_no_token_where_nothing_is_open() {
+async fn where_nothing_is_open_a_strangers_token_is_good_for_nothing() {
     let f = fixture("anonymous = 'none'");
-    let refused = f
-        .ask(&HeaderMap::new(), Proof::Header, &[])
+    let answer = f
+        .ask(&HeaderMap::new(), Proof::Header, &["repository:a:pull"])
         .await
-        .unwrap_err();
-    assert!(matches!(refused, AuthError::Credentials));
+        .unwrap();
+    assert_eq!(answer["scope"], "");
+    let caller = f.caller(&answer).await.unwrap();
+    assert_eq!(f.auth.ping(&caller), Err(Denied::Login));
 }
 
 #[tokio::test]

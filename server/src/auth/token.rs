@@ -189,7 +189,7 @@ pub(crate) struct Sign {
     source: jsonwebtoken::errors::Error,
 }
 
-/// The forgeries are security-cases.md, case 13.
+/// The forgeries are those that token verifiers have fallen for.
 #[cfg(test)]
 mod tests {
     use base64::Engine;

@@ -1,4 +1,8 @@
 //! Sockets to listen on, and how many connections the system lets us have.
+//!
+//! Owns what differs between machines: with IPv6 and without, with many file descriptors and with
+//! few. It accepts nothing. Invariant: a socket is bound to the address asked for, or to the IPv4
+//! form of "everywhere" where the IPv6 form was asked for and there is no IPv6.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};

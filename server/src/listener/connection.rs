@@ -2,10 +2,10 @@
 //!
 //! Owns the clocks and limits of a connection. What is spoken is settled by the handshake (ALPN), and
 //! is HTTP/1.1 without one; nothing sniffs, for a sniffer has no timeout. Invariant: a client that
-//! stalls anywhere costs one connection for a bounded time.
+//! stalls, in a handshake, a head, a body or while it is sent an answer, is let go after a while.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use roadstead_certs::ServerTls;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ use crate::stall::Stalling;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client may take for the head of a request, and be idle between two.
 const HEAD: Duration = Duration::from_secs(30);
+/// How long an HTTP/2 connection may be without a new request; requests underway still finish.
+const IDLE: Duration = Duration::from_mins(5);
 /// How long a client may take nothing of an answer.
 const STALL: Duration = Duration::from_mins(1);
 /// What hyper reads, and gathers of an answer, at once.
@@ -98,14 +101,16 @@ impl Connection {
                 TokioIo::new(stream),
                 service_fn(|request| self.answer(request)),
             );
-        self.drive(connection, http1::Connection::graceful_shutdown)
+        self.drive(connection, pending(), http1::Connection::graceful_shutdown)
             .await;
     }
 
     async fn http2(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let service = self.service.clone();
         let peer = self.peer;
+        let (asked, mut requests) = watch::channel(());
         let answer = move |request| {
+            asked.send_replace(());
             let service = service.clone();
             async move { Ok::<_, Infallible>(service.answer(peer, request).await) }
         };
@@ -118,7 +123,10 @@ impl Connection {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(BUFFER)
             .serve_connection(TokioIo::new(stream), service_fn(answer));
-        self.drive(connection, http2::Connection::graceful_shutdown)
+        // HTTP/1.1 has its clock on the next head; here a connection could be kept for ever by
+        // nothing but answers to our pings.
+        let idle = async move { while let Ok(Ok(())) = timeout(IDLE, requests.changed()).await {} };
+        self.drive(connection, idle, http2::Connection::graceful_shutdown)
             .await;
     }
 
@@ -126,18 +134,26 @@ impl Connection {
         Ok(self.service.answer(self.peer, request).await)
     }
 
-    /// Runs a connection to its end; once told to stop, it takes no further request.
-    async fn drive<C>(&self, connection: C, wind_down: impl FnOnce(Pin<&mut C>))
-    where
+    /// Runs a connection to its end; once told to stop, or idle, it takes no further request.
+    async fn drive<C>(
+        &self,
+        connection: C,
+        idle: impl Future<Output = ()>,
+        wind_down: impl FnOnce(Pin<&mut C>),
+    ) where
         C: Future<Output = hyper::Result<()>>,
     {
         let mut connection = pin!(connection);
         let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.stop.cancelled() => {
-                wind_down(connection.as_mut());
-                connection.await
-            }
+            ended = connection.as_mut() => Some(ended),
+            () = self.stop.cancelled() => None,
+            () = idle => None,
+        };
+        let ended = if let Some(ended) = ended {
+            ended
+        } else {
+            wind_down(connection.as_mut());
+            connection.await
         };
         if let Err(error) = ended {
             debug!(error = %chain(&error), "A connection ended early");

@@ -1,4 +1,7 @@
 //! Why there is no registry, or no longer one.
+//!
+//! One variant per step of the start. Each says what was attempted; the cause says why, down to the
+//! file or the port, for these go to the person who started the process and to nobody else.
 
 use std::io;
 use std::net::SocketAddr;

@@ -92,6 +92,7 @@ impl Scrub<'_> {
         };
         self.move_aside(&path, &layout.quarantined(&digest))?;
         let mut loss = Loss::new(problem);
+        // At once, and not when the repository's turn comes: a slow scrub may take days until then.
         for repository in self.repositories()? {
             if links.unlink(&repository, digest)? {
                 loss.affects.insert(Affected::digest(&repository, digest));

@@ -7,7 +7,7 @@ use std::fs::File;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::sessions::Uploads;
+use super::ground::Ground;
 use super::state::{Files, State};
 use crate::error::Error;
 use crate::lock::Guard;
@@ -20,7 +20,7 @@ const CHECKPOINT: u64 = 64 * 1024 * 1024;
 /// The session itself; its methods block.
 #[derive(Debug)]
 pub(super) struct Session {
-    uploads: Uploads,
+    ground: Ground,
     files: Files,
     file: File,
     state: State,
@@ -34,7 +34,7 @@ pub(super) struct Session {
 impl Session {
     /// As it was loaded. The guard is held as long as the session is.
     pub(super) fn new(
-        uploads: Uploads,
+        ground: Ground,
         files: Files,
         file: File,
         state: State,
@@ -43,7 +43,7 @@ impl Session {
     ) -> Self {
         let offset = state.offset;
         Self {
-            uploads,
+            ground,
             files,
             file,
             state,
@@ -56,7 +56,7 @@ impl Session {
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.saved = false;
-        self.uploads
+        self.ground
             .disk
             .write_at(&self.file, &self.files.data, self.offset, bytes)?;
         self.hash.update(bytes);
@@ -69,17 +69,16 @@ impl Session {
 
     /// Brings what has come to disk, so that a power cut leaves it.
     fn checkpoint(&mut self) -> Result<(), Error> {
-        self.uploads.disk.sync_file(&self.file, &self.files.data)?;
+        self.ground.disk.sync_file(&self.file, &self.files.data)?;
         self.state.synced = self.offset;
         self.describe();
-        self.files
-            .save_checkpoint(&self.uploads.disk, &self.state)?;
+        self.files.save_checkpoint(&self.ground.disk, &self.state)?;
         self.save()
     }
 
     pub(super) fn save(&mut self) -> Result<(), Error> {
         self.describe();
-        self.files.save_state(&self.uploads.disk, &self.state)?;
+        self.files.save_state(&self.ground.disk, &self.state)?;
         self.saved = true;
         Ok(())
     }
@@ -87,7 +86,7 @@ impl Session {
     fn describe(&mut self) {
         self.state.offset = self.offset;
         self.state.hash = self.hash.save();
-        self.state.boot = self.uploads.boot.as_ref().to_owned();
+        self.state.boot = self.ground.boot.as_ref().to_owned();
     }
 
     pub(super) fn truncate(&mut self, length: u64) -> Result<(), Error> {
@@ -95,7 +94,7 @@ impl Session {
             return Ok(());
         }
         self.hash = self.rehash(self.hash.algorithm(), length)?;
-        self.uploads
+        self.ground
             .disk
             .truncate(&self.file, &self.files.data, length)?;
         self.offset = length;
@@ -125,9 +124,9 @@ impl Session {
 
     /// Makes the bytes a blob that the repository holds.
     fn keep(&mut self, digest: Digest) -> Result<u64, Error> {
-        let Uploads {
+        let Ground {
             disk, blobs, links, ..
-        } = &self.uploads;
+        } = &self.ground;
         disk.sync_file(&self.file, &self.files.data)?;
         let _lease = blobs.leases().hold(digest);
         blobs.adopt(digest, &self.files.data)?;
@@ -144,7 +143,7 @@ impl Session {
 
     pub(super) fn remove(mut self) {
         self.saved = true;
-        self.uploads.remove(&self.files);
+        self.ground.remove(&self.files);
     }
 }
 

@@ -8,9 +8,12 @@ use std::time::{Duration, SystemTime};
 use tracing::warn;
 use uuid::Uuid;
 
+use super::ground::Ground;
+use super::handle::Upload;
+use super::id::UploadId;
 use super::session::Session;
 use super::state::{Files, State};
-use super::{Upload, UploadId};
+
 use crate::blob::Blobs;
 use crate::disk::Disk;
 use crate::error::Error;
@@ -31,13 +34,8 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// All sessions of a store.
 #[derive(Debug, Clone)]
 pub(crate) struct Uploads {
-    pub(super) disk: Arc<Disk>,
-    pub(super) layout: Layout,
-    pub(super) blobs: Blobs,
-    pub(super) links: Links,
+    pub(super) ground: Ground,
     pub(super) locks: Arc<Locks<Uuid>>,
-    open: Arc<AtomicUsize>,
-    pub(super) boot: Arc<str>,
 }
 
 impl Uploads {
@@ -49,20 +47,23 @@ impl Uploads {
         boot: &str,
     ) -> Self {
         let open = fs::read_dir(layout.uploads()).map_or(0, Iterator::count);
-        Self {
+        let ground = Ground {
             disk,
             layout,
             blobs,
             links,
-            locks: Arc::default(),
-            open: Arc::new(AtomicUsize::new(open)),
             boot: boot.into(),
+            open: Arc::new(AtomicUsize::new(open)),
+        };
+        Self {
+            ground,
+            locks: Arc::default(),
         }
     }
 
     /// How many sessions are open.
     pub(crate) fn count(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.ground.open.load(Ordering::Relaxed)
     }
 
     pub(crate) fn begin(
@@ -71,27 +72,28 @@ impl Uploads {
         owner: &Principal,
         algorithm: Algorithm,
     ) -> Result<UploadId, Error> {
-        if self.open.fetch_add(1, Ordering::Relaxed) >= MAX_UPLOADS {
-            self.open.fetch_sub(1, Ordering::Relaxed);
+        if self.ground.open.fetch_add(1, Ordering::Relaxed) >= MAX_UPLOADS {
+            self.ground.open.fetch_sub(1, Ordering::Relaxed);
             return Err(Error::TooManyUploads);
         }
         let id = Uuid::new_v4();
         let state = State {
             repository: repository.clone(),
             owner: owner.clone(),
-            boot: self.boot.as_ref().to_owned(),
+            boot: self.ground.boot.as_ref().to_owned(),
             offset: 0,
             hash: Hasher::new(algorithm).save(),
             synced: 0,
         };
-        let files = Files::new(&self.layout, id);
+        let files = Files::new(&self.ground.layout, id);
         let begun = self
+            .ground
             .disk
             .make_dir(&files.dir)
-            .and_then(|()| self.disk.create(&files.data))
-            .and_then(|_| files.save_state(&self.disk, &state));
+            .and_then(|()| self.ground.disk.create(&files.data))
+            .and_then(|_| files.save_state(&self.ground.disk, &state));
         if begun.is_err() {
-            self.remove(&files);
+            self.ground.remove(&files);
         }
         begun.map(|()| UploadId(id))
     }
@@ -118,34 +120,36 @@ impl Uploads {
         owner: &Principal,
         guard: Guard<Uuid>,
     ) -> Result<Session, Error> {
-        let files = Files::new(&self.layout, id.0);
+        let files = Files::new(&self.ground.layout, id.0);
         let state = files
-            .load(&self.boot)
+            .load(&self.ground.boot)
             .filter(|state| state.repository == *repository && state.owner == *owner)
             .ok_or(Error::UploadUnknown)?;
         let hash = state.hash.resume().ok_or(Error::UploadUnknown)?;
         let offset = state.offset;
-        let file = self.disk.open_for_writing(&files.data)?;
+        let file = self.ground.disk.open_for_writing(&files.data)?;
         let metadata = file
             .metadata()
             .map_err(|source| Error::io("look at", &files.data, source))?;
         if metadata.len() < offset {
             warn!(%id, "An upload has lost bytes and is given up");
-            self.remove(&files);
+            self.ground.remove(&files);
             return Err(Error::UploadUnknown);
         }
         if metadata.len() > offset {
             // Written, but neither hashed into the state nor answered.
-            self.disk.truncate(&file, &files.data, offset)?;
+            self.ground.disk.truncate(&file, &files.data, offset)?;
         }
-        Ok(Session::new(self, files, file, state, hash, guard))
+        Ok(Session::new(self.ground, files, file, state, hash, guard))
     }
 
     /// Gives up sessions that nobody has touched since `idle_since`. How many.
     pub(crate) fn collect(&self, idle_since: SystemTime, dry_run: bool) -> Result<u64, Error> {
         let mut given_up = 0;
-        for id in walk::names(&self.layout.uploads(), |name| name.parse::<Uuid>().ok())? {
-            let files = Files::new(&self.layout, id);
+        for id in walk::names(&self.ground.layout.uploads(), |name| {
+            name.parse::<Uuid>().ok()
+        })? {
+            let files = Files::new(&self.ground.layout, id);
             let Some(_guard) = self.locks.try_lock(&id) else {
                 continue;
             };
@@ -155,21 +159,10 @@ impl Uploads {
             {
                 given_up += 1;
                 if !dry_run {
-                    self.remove(&files);
+                    self.ground.remove(&files);
                 }
             }
         }
         Ok(given_up)
-    }
-
-    /// Removes all of a session; what cannot be removed is left to collection.
-    pub(super) fn remove(&self, files: &Files) {
-        for path in [&files.data, &files.state, &files.checkpoint, &files.next] {
-            self.disk.discard(path);
-        }
-        if let Err(error) = self.disk.remove_dir(&files.dir) {
-            warn!(path = %files.dir.display(), %error, "Could not remove an ended upload");
-        }
-        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -6,8 +6,9 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use super::id::UploadId;
+use super::sessions::Uploads;
 use super::state::Files;
-use super::{UploadId, Uploads};
 use crate::error::Error;
 use crate::rehash::{forget_cached, is_loss, rehash};
 use crate::walk;
@@ -15,7 +16,7 @@ use crate::walk;
 impl Uploads {
     /// Every session there is.
     pub(crate) fn all(&self) -> Result<Vec<UploadId>, Error> {
-        walk::names(&self.layout.uploads(), |name| name.parse().ok())
+        walk::names(&self.ground.layout.uploads(), |name| name.parse().ok())
     }
 
     /// Whether the bytes of a session have the hash of those that came; `step` is called with each number
@@ -26,8 +27,8 @@ impl Uploads {
         id: UploadId,
         step: impl FnMut(u64) -> Result<(), Error>,
     ) -> Result<bool, Error> {
-        let files = Files::new(&self.layout, id.0);
-        let Some(state) = files.load(&self.boot) else {
+        let files = Files::new(&self.ground.layout, id.0);
+        let Some(state) = files.load(&self.ground.boot) else {
             return Ok(true);
         };
         let file = match File::open(&files.data) {
@@ -60,8 +61,8 @@ impl Uploads {
         if self.is_intact(id, |_| Ok(()))? {
             return Ok(None);
         }
-        let files = Files::new(&self.layout, id.0);
-        self.remove(&files);
+        let files = Files::new(&self.ground.layout, id.0);
+        self.ground.remove(&files);
         Ok(Some(files.data))
     }
 }

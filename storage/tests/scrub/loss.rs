@@ -1,11 +1,11 @@
 //! What is lost: never served, told with everything it concerns, and mended by a push.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use roadstead_storage::oci::{Algorithm, Reference};
-use roadstead_storage::{Clock, Error, Outcome, Problem, Target};
+use roadstead_storage::{Clock, Error, Outcome, Phase, Problem, Progress, ScrubOptions, Target};
 
 use crate::common::{Fixture, files_below, image, push_blob, put, repo, tag};
 use crate::{blob_path, by_digest, flip, index_of, is_clean, only, record_path, scrub};
@@ -196,4 +196,23 @@ async fn a_blob_that_vanished_is_a_loss_and_its_link_goes() {
     assert!(affects.contains(&"a:v".to_owned()), "{affects:?}");
     let outcome = put(&it.store, &name, &image(b"layer", &[], ""), &["v"]).await;
     assert_eq!(outcome.missing, [layer]);
+}
+
+#[tokio::test]
+async fn a_lost_blob_is_asked_for_again_long_before_the_scrub_is_through() {
+    let it = Fixture::new().await;
+    let name = repo("a");
+    let layer = push_blob(&it.store, &name, b"layer").await;
+    flip(&it.root().join(blob_path(layer)), 3);
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    let progress = move |progress: Progress| {
+        asked.store(progress.phase == Phase::Check, Ordering::Relaxed);
+    };
+    put(&it.store, &name, &image(b"layer", &[], ""), &[]).await;
+    let options = ScrubOptions::default();
+    let stopped = it.store.scrub(options, stop, progress).await;
+    assert!(matches!(stopped, Err(Error::Stopped)), "{stopped:?}");
+    let again = put(&it.store, &name, &image(b"layer", &[], ""), &[]).await;
+    assert_eq!(again.missing, [layer]);
 }

@@ -1,4 +1,4 @@
-//! Who may do what, and how they prove who they are (oci-protocol, section 2; contract, section 2).
+//! Who may do what, and how they prove who they are (Docker token authentication).
 
 mod anonymous;
 mod challenge;

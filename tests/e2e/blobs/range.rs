@@ -1,4 +1,4 @@
-//! One range of a blob (RFC 9110, section 14; oci-protocol 1.5).
+//! One range of a blob (RFC 9110, section 14).
 
 use harness::{Client, Noise, Registry, Response};
 use http::Method;

@@ -220,22 +220,26 @@ impl Policy {
     }
 
     /// Whether the ping of the API is answered with 200. Anything else makes clients log in: podman
-    /// and docker never send credentials to a registry that greets them without asking
-    /// (oci-protocol.md, 2.4).
+    /// and docker never send credentials to a registry that greets them without asking.
     ///
     /// # Errors
     /// [`Denied::Login`] when the caller must come back with a token or a password.
     pub(crate) fn ping(&self, caller: &Caller) -> Result<(), Denied> {
-        let is_known = !caller.is_anonymous() || caller.has_token();
-        if is_known || self.anonymous == Anonymous::Push {
+        let is_welcome = match self.anonymous {
+            Anonymous::Push => true,
+            // A stranger's token says that the login dance was danced.
+            Anonymous::Pull => !caller.is_anonymous() || caller.has_token(),
+            Anonymous::None => !caller.is_anonymous(),
+        };
+        if is_welcome {
             Ok(())
         } else {
             Err(Denied::Login)
         }
     }
 
-    /// Whether somebody who did not log in gets a token at all.
-    pub(crate) fn welcomes_strangers(&self) -> bool {
+    /// Whether anything may be open to who did not log in.
+    fn welcomes_strangers(&self) -> bool {
         self.anonymous != Anonymous::None
     }
 

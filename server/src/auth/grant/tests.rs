@@ -197,7 +197,7 @@ fn the_catalog_needs_its_own_scope_and_shows_what_may_be_pulled() {
     assert_eq!(closed.listing(&stranger).unwrap_err(), Denied::Login);
 }
 
-// oci-protocol.md, 2.4: only a ping that is refused makes podman and docker log in.
+// Only a ping that is refused makes podman and docker log in.
 #[test]
 fn the_ping_asks_for_a_login_unless_everything_is_open() {
     let stranger = Caller::direct(Identity::Anonymous);

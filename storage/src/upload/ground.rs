@@ -1,0 +1,38 @@
+//! What sessions stand on: the disk and the parts of the store that their bytes go to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tracing::warn;
+
+use super::state::Files;
+use crate::blob::Blobs;
+use crate::disk::Disk;
+use crate::layout::Layout;
+use crate::link::Links;
+
+/// Shared by all sessions of a store; cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Ground {
+    pub(super) disk: Arc<Disk>,
+    pub(super) layout: Layout,
+    pub(super) blobs: Blobs,
+    pub(super) links: Links,
+    /// The kernel's name for this boot of the machine.
+    pub(super) boot: Arc<str>,
+    /// How many sessions there are.
+    pub(super) open: Arc<AtomicUsize>,
+}
+
+impl Ground {
+    /// Removes all of a session; what cannot be removed is left to collection.
+    pub(super) fn remove(&self, files: &Files) {
+        for path in [&files.data, &files.state, &files.checkpoint, &files.next] {
+            self.disk.discard(path);
+        }
+        if let Err(error) = self.disk.remove_dir(&files.dir) {
+            warn!(path = %files.dir.display(), %error, "Could not remove an ended upload");
+        }
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
