@@ -10,3 +10,4 @@ mod login;
 mod mirror;
 mod podman;
 mod skopeo;
+mod systemd;
