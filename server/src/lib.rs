@@ -2,7 +2,7 @@
 //!
 //! The top floor of the house. [`cli::main`] is all the binary calls; everything below is read from
 //! `serve.rs`, the one place where the parts are put together. An import only ever points down:
-//! commands, composition, listener, HTTP, registry, administration, login, configuration.
+//! commands, composition, listener, HTTP, registry, administration, upkeep, login, configuration.
 
 mod admin;
 mod auth;
@@ -17,3 +17,4 @@ mod shutdown;
 mod stall;
 mod systemd;
 mod telemetry;
+mod upkeep;

@@ -83,11 +83,11 @@ fn a_wrong_configuration_ends_with_78_and_names_the_key() {
 #[test]
 fn config_check_says_what_has_no_effect_and_show_needs_no_store() {
     let place = Place::new();
-    let text = "names = [\"reg.example.com\"]\n[storage]\ngc_every = \"1h\"\n";
+    let text = "names = [\"reg.example.com\"]\n[release]\nkeys = [\"/key.asc\"]\n";
     let config = place.write("config.toml", text);
     let run = |words: &[&str]| place.run(&[words, &["--config", &config]].concat());
     let text = run(&["config", "check"]).done();
-    assert!(text.contains("warning: storage.gc_every"), "{text}");
+    assert!(text.contains("warning: [release]"), "{text}");
     let checked = run(&["config", "check", "--json"]).json();
     assert_eq!(checked["warnings"].as_array().unwrap().len(), 1);
     let text = run(&["config", "show"]).done();
@@ -108,6 +108,9 @@ fn only_serve_makes_a_store() {
         &["ca", "export"],
         &["repo", "list"],
         &["store", "stat"],
+        &["store", "gc"],
+        &["store", "scrub"],
+        &["store", "reindex"],
     ] {
         let text = place.run(words).failed(1);
         assert!(
@@ -176,6 +179,10 @@ fn every_command(place: &Place, user: &str) -> String {
             .run(&["repo", "remove", "a/b:1", "--dry-run"])
             .failed(1),
         place.run(&["store", "stat"]).done(),
+        place.run(&["store", "gc", "--dry-run"]).done(),
+        place.run(&["store", "gc"]).done(),
+        place.run(&["store", "scrub"]).done(),
+        place.run(&["store", "reindex"]).done(),
         place.run(&["ca", "export"]).done(),
         place
             .run(&["ca", "export", "--format", "install-config"])
@@ -368,7 +375,8 @@ fn root_leaves_no_file_that_the_owner_cannot_read() {
     place
         .run_with_input(&["user", "add", "bob", "--password-stdin"], "secret\n")
         .done();
-    place.run(&["repo", "list"]).done();
+    place.run(&["store", "reindex"]).done();
+    place.run(&["store", "scrub"]).done();
     place.run(&["ca", "rotate"]).done();
     for entry in place.everything() {
         let metadata = fs::symlink_metadata(&entry).unwrap();

@@ -234,3 +234,24 @@ fn the_words_of_the_protocol_may_be_part_of_a_name() {
     let truth = registry.finish().no_uploads();
     assert_eq!(truth.repositories.len(), names.len());
 }
+
+#[test]
+fn more_tags_than_one_page_holds_all_come_page_by_page() {
+    let registry = Registry::open();
+    let client = registry.plain();
+    let image = Image::new(Format::Oci, "tagged");
+    image.push_blobs(&client, "a/b");
+    let tags: Vec<_> = (0..2_500).map(|number| format!("t{number:04}")).collect();
+    for some in tags.chunks(50) {
+        let query = format!("{}?tag={}", image.digest(), some.join("&tag="));
+        image.manifest.put(&client, "a/b", &query).expect(201);
+    }
+
+    assert_eq!(client.tags("a/b"), tags);
+    let page = client.get("/v2/a/b/tags/list?n=1000000").expect(200);
+    assert!(
+        tags_of(&page).len() == tags.len() || page.header("link").is_some(),
+        "{page}"
+    );
+    registry.finish();
+}

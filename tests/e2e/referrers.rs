@@ -193,3 +193,51 @@ fn referrers_belong_to_their_repository() {
     assert_eq!(client.referrers("c/d", &subject.digest()).len(), 1);
     registry.finish();
 }
+
+/// Clients read no more than 4 MiB of an index, and the first page is the one that all read.
+#[test]
+fn referrers_beyond_four_mebibytes_come_page_by_page() {
+    const PAGE: usize = 4 * 1024 * 1024;
+    let registry = Registry::open();
+    let client = registry.plain();
+    let subject = Image::new(Format::Oci, "subject");
+    let long = "x".repeat(1_500_000);
+    let mut pushed = Vec::new();
+    for number in 0..5 {
+        let annotations = json!({ "number": number.to_string(), "long": long });
+        let mut note = Image::referrer(&subject.manifest, "text/x", "note");
+        note.manifest = note.manifest.with("annotations", annotations);
+        note.push(&client, "a/b", note.digest().as_str());
+        pushed.push(note.digest().to_string());
+    }
+
+    let mut found = Vec::new();
+    let mut next = Some(format!(
+        "/v2/a/b/referrers/{}?artifactType=text/x",
+        subject.digest()
+    ));
+    while let Some(path) = next {
+        let page = client
+            .get(path)
+            .expect(200)
+            .has("content-type", media_type::OCI_INDEX);
+        assert!(page.body.len() <= PAGE, "{} bytes", page.body.len());
+        let index = page.json();
+        let entries = index["manifests"].as_array().expect("a list");
+        found.extend(
+            entries
+                .iter()
+                .map(|entry| entry["digest"].as_str().unwrap().to_owned()),
+        );
+        next = page.header("link").map(|link| {
+            let link = link
+                .strip_prefix('<')
+                .and_then(|link| link.strip_suffix(">; rel=\"next\""));
+            link.expect("a Link to the next page").to_owned()
+        });
+    }
+    pushed.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, pushed);
+    registry.finish();
+}

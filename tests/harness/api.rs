@@ -62,25 +62,22 @@ impl Client {
     /// All tags of a repository, page by page.
     #[track_caller]
     pub fn tags(&self, repository: &str) -> Vec<String> {
-        self.pages(&format!("/v2/{repository}/tags/list"), "tags")
+        self.names(&format!("/v2/{repository}/tags/list"), "tags")
     }
 
     /// All repositories that the client may see, page by page.
     #[track_caller]
     pub fn catalog(&self) -> Vec<String> {
-        self.pages("/v2/_catalog", "repositories")
+        self.names("/v2/_catalog", "repositories")
     }
 
-    /// The descriptors of what refers to this digest.
+    /// The descriptors of all that refers to this digest, page by page.
     #[track_caller]
     pub fn referrers(&self, repository: &str, subject: &Digest) -> Vec<Value> {
-        let answer = self
-            .get(format!("/v2/{repository}/referrers/{subject}"))
-            .expect(200);
-        answer.json()["manifests"]
-            .as_array()
-            .expect("an index has manifests")
-            .clone()
+        self.pages(
+            &format!("/v2/{repository}/referrers/{subject}"),
+            "manifests",
+        )
     }
 
     /// A token from the token service for these scopes, with the client's credentials.
@@ -114,20 +111,22 @@ impl Client {
     }
 
     #[track_caller]
-    fn pages(&self, path: &str, member: &str) -> Vec<String> {
+    fn names(&self, path: &str, member: &str) -> Vec<String> {
+        let names = self.pages(path, member).into_iter();
+        names
+            .map(|name| name.as_str().expect("a name").to_owned())
+            .collect()
+    }
+
+    /// What a list holds under this member, all its pages together.
+    #[track_caller]
+    fn pages(&self, path: &str, member: &str) -> Vec<Value> {
         let mut all = Vec::new();
         let mut next = Some(path.to_owned());
         while let Some(path) = next {
             let page = self.get(path).expect(200);
-            let names = page.json()[member]
-                .as_array()
-                .expect("a list of names")
-                .clone();
-            all.extend(
-                names
-                    .iter()
-                    .map(|name| name.as_str().expect("a name").to_owned()),
-            );
+            let entries = page.json()[member].as_array().expect("a list").clone();
+            all.extend(entries);
             next = page.header("link").map(next_page);
         }
         all

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Instant;
 
-use harness::{Anonymous, Client, Noise, Registry};
+use harness::{Anonymous, Client, Digest, Noise, Registry, Truth};
 use http::Method;
 
 const MIB: u64 = 1024 * 1024;
@@ -15,12 +15,33 @@ const IDLE: u64 = 20 * MIB;
 /// Transfers at once.
 const MANY: u64 = 8;
 
-/// Pulls a blob and insists that it is what was pushed.
-#[track_caller]
-fn pull(client: &Client, noise: &Noise) {
-    let path = format!("/v2/a/b/blobs/{}", noise.digest());
-    let download = client.request(Method::GET, path).download();
-    assert_eq!(download.digest, noise.digest());
+/// Content that is pushed and pulled, hashed once.
+struct Load {
+    noise: Noise,
+    digest: Digest,
+}
+
+impl Load {
+    fn new(seed: u64, length: u64) -> Self {
+        let noise = Noise::new(seed, length);
+        let digest = noise.digest();
+        Self { noise, digest }
+    }
+
+    #[track_caller]
+    fn push(&self, client: &Client) {
+        let location = client.start_upload("a/b");
+        client
+            .finish_upload(&location, &self.digest, &self.noise)
+            .expect(201);
+    }
+
+    #[track_caller]
+    fn pull(&self, client: &Client) {
+        let path = format!("/v2/a/b/blobs/{}", self.digest);
+        let download = client.request(Method::GET, path).download();
+        assert_eq!(download.digest, self.digest);
+    }
 }
 
 /// Says how much memory was taken so far and insists on the limit.
@@ -57,53 +78,54 @@ fn an_idle_registry_takes_less_than_20_mebibytes() {
 #[test]
 fn a_gibibyte_pushed_and_pulled_takes_less_than_64_mebibytes() {
     let mut registry = Registry::with().anonymous(Anonymous::Push).start();
-    let noise = Noise::new(1, GIB);
+    let client = registry.client();
+    let load = Load::new(1, GIB);
 
-    for (client, over) in [(registry.plain(), "HTTP"), (registry.client(), "TLS")] {
-        let begun = Instant::now();
-        client.push_noise("a/b", &noise);
-        peak(&mut registry, &format!("1 GiB pushed over {over}"), begun);
-        let begun = Instant::now();
-        pull(&client, &noise);
-        peak(&mut registry, &format!("1 GiB pulled over {over}"), begun);
-    }
-    registry.finish();
+    let begun = Instant::now();
+    load.push(&client);
+    peak(&mut registry, "1 GiB pushed over TLS", begun);
+    let begun = Instant::now();
+    load.pull(&client);
+    peak(&mut registry, "1 GiB pulled over TLS", begun);
+    registry.stop();
+    Truth::of(registry.data()).no_uploads();
 }
 
 #[test]
 fn eight_transfers_at_once_take_less_than_64_mebibytes() {
     let mut registry = Registry::with().anonymous(Anonymous::Push).start();
     let client = registry.client();
-    let noises: Vec<_> = (0..MANY).map(|seed| Noise::new(seed, GIB / MANY)).collect();
-    let each = |work: &(dyn Fn(&Noise) + Sync)| {
+    let http2 = client.clone().http2();
+    let loads: Vec<_> = (0..MANY).map(|seed| Load::new(seed, GIB / MANY)).collect();
+    let each = |work: &(dyn Fn(&Load) + Sync)| {
         thread::scope(|scope| {
-            for noise in &noises {
-                scope.spawn(move || work(noise));
+            for load in &loads {
+                scope.spawn(move || work(load));
             }
         });
     };
 
     let begun = Instant::now();
-    each(&|noise| drop(client.push_noise("a/b", noise)));
+    each(&|load| load.push(&client));
     peak(
         &mut registry,
         "8 pushes at once, 1 GiB together, over TLS",
         begun,
     );
     let begun = Instant::now();
-    each(&|noise| pull(&client, noise));
+    each(&|load| load.pull(&client));
     peak(
         &mut registry,
         "8 pulls at once, 1 GiB together, over TLS",
         begun,
     );
-    let http2 = client.http2();
     let begun = Instant::now();
-    each(&|noise| pull(&http2, noise));
+    each(&|load| load.pull(&http2));
     peak(
         &mut registry,
         "8 pulls at once, 1 GiB together, over HTTP/2",
         begun,
     );
-    registry.finish();
+    registry.stop();
+    Truth::of(registry.data()).no_uploads();
 }

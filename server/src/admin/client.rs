@@ -9,18 +9,15 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use http::StatusCode;
 
+use crate::admin::call::{self, call, connect};
 use crate::admin::command::Command;
-use crate::admin::door::{Answer, Door, PATH, Question, VERSION, VERSION_HEADER};
+use crate::admin::door::Question;
 use crate::admin::failure::{Exit, Failure};
 use crate::admin::local::{self, Held};
 use crate::admin::report::Report;
+use crate::admin::watch::{Step, interrupted};
 use crate::config::Source;
 
 /// How long to wait for a store that somebody holds who does not listen: a server that is about to
@@ -35,13 +32,25 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// Says what was attempted and why it failed.
 pub(crate) fn ask(source: &Source, command: &Command) -> Result<Report, Failure> {
+    ask_watching(source, command, &mut |_| {})
+}
+
+/// As [`ask`], showing how far long work has come. Ctrl-C stops it.
+///
+/// # Errors
+/// Says what was attempted and why it failed.
+pub(crate) fn ask_watching(
+    source: &Source,
+    command: &Command,
+    show: &mut (dyn FnMut(Step) + Send),
+) -> Result<Report, Failure> {
     let data = data(source)?;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(report) = over_socket(&data, source, command)? {
+        if let Some(report) = over_socket(&data, source, command, show)? {
             return Ok(report);
         }
-        match local::execute(&data, source, command.clone()) {
+        match local::execute(&data, source, command, show) {
             Err(Held { failure }) if Instant::now() >= deadline => return Err(failure),
             Err(Held { .. }) => sleep(PAUSE),
             Ok(outcome) => return outcome,
@@ -54,7 +63,7 @@ pub(crate) fn ask(source: &Source, command: &Command) -> Result<Report, Failure>
 /// # Errors
 /// Says what was attempted and why it failed.
 pub(crate) fn ask_server(source: &Source, command: &Command) -> Result<Option<Report>, Failure> {
-    over_socket(&data(source)?, source, command)
+    over_socket(&data(source)?, source, command, &mut |_| {})
 }
 
 fn data(source: &Source) -> Result<PathBuf, Failure> {
@@ -63,7 +72,12 @@ fn data(source: &Source) -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::of(&error).exit(Exit::Configuration))
 }
 
-fn over_socket(data: &Path, source: &Source, command: &Command) -> Result<Option<Report>, Failure> {
+fn over_socket(
+    data: &Path,
+    source: &Source,
+    command: &Command,
+    show: &mut (dyn FnMut(Step) + Send),
+) -> Result<Option<Report>, Failure> {
     let failed = |error: &(dyn StdError + 'static)| {
         let failure =
             Failure::new(command.to_string()).since("the running server could not be asked");
@@ -87,60 +101,22 @@ fn over_socket(data: &Path, source: &Source, command: &Command) -> Result<Option
             config: source.file.clone(),
             command: command.clone(),
         };
-        let question = serde_json::to_vec(&question).map_err(|error| failed(&error))?;
-        let (status, body) = exchange(stream, question)
-            .await
-            .map_err(|error| failed(&error))?;
-        if status != StatusCode::OK {
-            let text = String::from_utf8_lossy(&body);
-            let failure = Failure::new(command.to_string()).since(text.trim());
-            return Err(match status {
-                StatusCode::CONFLICT => failure.hint("use the version that the server has"),
-                _ => failure,
-            });
-        }
-        match serde_json::from_slice(&body) {
-            Ok(Answer::Done(report)) => Ok(Some(report)),
-            Ok(Answer::Failed(failure)) => Err(failure),
+        let answer = tokio::select! {
+            // In this order, so that there is an ear for Ctrl-C before there is work.
+            biased;
+            () = interrupted(command) => return Err(command.stopped()),
+            answer = call(stream, &question, show) => answer,
+        };
+        match answer {
+            Ok(outcome) => outcome.map(Some),
+            Err(call::Error::Refused { status, said }) => {
+                let failure = Failure::new(command.to_string()).since(said);
+                Err(match status {
+                    StatusCode::CONFLICT => failure.hint("use the version that the server has"),
+                    _ => failure,
+                })
+            }
             Err(error) => Err(failed(&error)),
         }
     })
-}
-
-/// The socket of a running server, if there is one that listens.
-async fn connect(data: &Path) -> io::Result<Option<UnixStream>> {
-    let connected = match Door::open(data) {
-        Ok(door) => UnixStream::connect(door.socket()).await,
-        Err(error) => Err(error),
-    };
-    match connected {
-        Ok(stream) => Ok(Some(stream)),
-        Err(error) => match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(None),
-            _ => Err(error),
-        },
-    }
-}
-
-async fn exchange(
-    stream: UnixStream,
-    question: Vec<u8>,
-) -> Result<(StatusCode, Bytes), hyper::Error> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(PATH)
-        .header(VERSION_HEADER, VERSION)
-        .body(Full::new(Bytes::from(question)))
-        .expect("a constant path and version make a request");
-    // It takes the sender with it, so that the connection ends once the answer is there.
-    let answer = async move {
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        Ok((status, response.into_body().collect().await?.to_bytes()))
-    };
-    let (answer, ()) = tokio::join!(answer, async {
-        let _ = connection.await;
-    });
-    answer
 }

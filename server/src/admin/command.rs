@@ -13,6 +13,7 @@ use roadstead_storage::oci::{Digest, RepoName, Tag};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::admin::failure::Failure;
 use crate::auth::name::UserName;
 use crate::auth::password::PasswordHash;
 
@@ -49,6 +50,15 @@ pub(crate) enum Command {
         /// Which.
         name: RepoName,
     },
+    /// Take away what nothing needs.
+    StoreGc {
+        /// Only say what it would do.
+        dry_run: bool,
+    },
+    /// Build the index anew.
+    StoreReindex,
+    /// Read every byte again.
+    StoreScrub,
     /// Count what the store holds.
     StoreStat,
     /// Add an account.
@@ -103,6 +113,33 @@ mod names {
     }
 }
 
+impl Command {
+    /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
+    pub(super) fn way_on(&self) -> Option<&'static str> {
+        match self {
+            Self::StoreGc { .. } => {
+                Some("what it took away stays away; `roadstead store gc` takes the rest")
+            }
+            Self::StoreReindex => {
+                Some("a running server builds it to the end; else `roadstead store reindex` does")
+            }
+            Self::StoreScrub => {
+                Some("what it found stays set aside; `roadstead store scrub` begins anew")
+            }
+            _ => None,
+        }
+    }
+
+    /// The failure of a command that was stopped.
+    pub(super) fn stopped(&self) -> Failure {
+        let failure = Failure::new(self.to_string()).since("it was stopped");
+        match self.way_on() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
 /// Says what is attempted, as it stands after `error: `.
 impl Display for Command {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -119,6 +156,9 @@ impl Display for Command {
             Self::RepoList => f.write_str("list the repositories"),
             Self::RepoRemove { target, .. } => write!(f, "remove {target}"),
             Self::RepoShow { name } => write!(f, "describe the repository {name}"),
+            Self::StoreGc { .. } => f.write_str("collect what nothing needs"),
+            Self::StoreReindex => f.write_str("build the index anew"),
+            Self::StoreScrub => f.write_str("scrub the store"),
             Self::StoreStat => f.write_str("count what the store holds"),
             Self::UserAdd { name, .. } => write!(f, "add the user {name}"),
             Self::UserList => f.write_str("list the users"),

@@ -1,20 +1,23 @@
 //! The admin socket's place, and what is said over it.
 //!
 //! Both ends use this file: how `<data>/admin.sock` is reached however long its path is, and the
-//! shape of a request and of its answer. The version is named first and outside the body, so that
-//! two versions that share nothing else can still tell each other so.
+//! shape of a request and of its answer, which is lines of JSON: steps while the work goes on, the
+//! outcome last. The version is named first and outside the body, so that two versions that share
+//! nothing else can still tell each other so.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::command::Command;
 use crate::admin::failure::Failure;
 use crate::admin::report::Report;
+use crate::admin::watch::Step;
 
 /// The one path of this version's protocol.
 pub(super) const PATH: &str = "/v1/command";
@@ -36,13 +39,24 @@ pub(super) struct Question {
     pub(super) command: Command,
 }
 
-/// What came of it.
+/// One line of the answer.
 #[derive(Serialize, Deserialize)]
-pub(super) enum Answer {
-    /// It was done.
+pub(super) enum Line {
+    /// It was done. The last line.
     Done(Report),
-    /// It was not.
+    /// It was not. The last line.
     Failed(Failure),
+    /// It has come so far.
+    Step(Step),
+}
+
+impl Line {
+    /// The line as it is sent, its end included.
+    pub(super) fn encode(&self) -> Bytes {
+        let mut text = serde_json::to_vec(self).expect("texts, numbers and lists make JSON");
+        text.push(b'\n');
+        text.into()
+    }
 }
 
 /// The data directory, held open so that its socket has a short name.

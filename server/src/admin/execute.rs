@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use roadstead_certs::{Clock, ServerTls};
 use roadstead_storage::oci::RepoName;
-use roadstead_storage::{Error as StoreError, Store, Target};
+use roadstead_storage::{Error as StoreError, ScrubOptions, Store, Target};
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 use tracing::info;
@@ -18,12 +18,16 @@ use crate::admin::certificates::CertificateWork;
 use crate::admin::command::{Command, Part, RepoTarget};
 use crate::admin::failure::Failure;
 use crate::admin::report::{
-    Removed, Report, Repositories, ShownConfig, User, Users as UserList, WriteConfig,
+    Collected, Reindexed, Removed, Report, Repositories, ShownConfig, User, Users as UserList,
+    WriteConfig,
 };
+use crate::admin::watch::Watch;
 use crate::auth::table::Account;
 use crate::auth::users::{Error as UsersError, Users};
 use crate::config::Config;
 use crate::config::address::Address;
+use crate::telemetry::upkeep::Counts;
+use crate::upkeep::Upkeep;
 
 /// How many repositories are looked up at a time.
 const PAGE: usize = 100;
@@ -34,6 +38,7 @@ pub(crate) struct Context(Arc<Inner>);
 
 struct Inner {
     store: Store,
+    upkeep: Upkeep,
     users: Arc<Users>,
     tls: Option<Arc<ServerTls>>,
     config: RwLock<Arc<Config>>,
@@ -46,23 +51,27 @@ impl Context {
     /// where that is known.
     pub(crate) fn new(
         store: Store,
+        upkeep: Upkeep,
         users: Arc<Users>,
         tls: Arc<ServerTls>,
         config: Config,
         address: Option<Address>,
         clock: Clock,
     ) -> Self {
-        Self::with(store, users, Some(tls), config, address, clock)
+        Self::with(store, upkeep, users, Some(tls), config, address, clock)
     }
 
     /// What commands touch while nobody serves.
     pub(super) fn unserved(store: Store, users: Arc<Users>, config: Config, clock: Clock) -> Self {
         let address = config.public_address(&[]);
-        Self::with(store, users, None, config, address, clock)
+        // Nobody will ever ask for these numbers.
+        let upkeep = Upkeep::new(store.clone(), Counts::default());
+        Self::with(store, upkeep, users, None, config, address, clock)
     }
 
     fn with(
         store: Store,
+        upkeep: Upkeep,
         users: Arc<Users>,
         tls: Option<Arc<ServerTls>>,
         config: Config,
@@ -72,6 +81,7 @@ impl Context {
         let config = RwLock::new(Arc::new(config));
         Self(Arc::new(Inner {
             store,
+            upkeep,
             users,
             tls,
             config,
@@ -94,15 +104,16 @@ impl Context {
         Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Carries out `command`.
+    /// Carries out `command`. Long work tells its steps to `watch`, and ends early when told so there.
     ///
     /// # Errors
     /// Says what was attempted and why it failed.
     ///
     /// # Cancel safety
-    /// A change that was begun runs to its end; what was only read is forgotten.
-    pub(crate) async fn execute(&self, command: Command) -> Result<Report, Failure> {
-        let attempt = command.to_string();
+    /// A change that was begun runs to its end, and long work to the end of its step; what was only
+    /// read is forgotten.
+    pub(super) async fn execute(&self, command: Command, watch: &Watch) -> Result<Report, Failure> {
+        let attempted = command.clone();
         let outcome = match command {
             Command::CaIssue { names } => self.certificates(move |work| work.issue(&names)).await,
             Command::CaRenew => self.certificates(CertificateWork::renew).await,
@@ -113,6 +124,9 @@ impl Context {
             Command::RepoList => self.list_repositories().await,
             Command::RepoRemove { target, dry_run } => self.remove(target, dry_run).await,
             Command::RepoShow { name } => self.show_repository(&name).await,
+            Command::StoreGc { dry_run } => self.collect(dry_run, watch).await,
+            Command::StoreReindex => self.reindex(watch).await,
+            Command::StoreScrub => self.scrub(watch).await,
             Command::StoreStat => self.count().await,
             Command::UserAdd {
                 name,
@@ -135,7 +149,7 @@ impl Context {
             }
             Command::UserRemove { name } => self.users(move |users| users.remove(&name)).await,
         };
-        outcome.map_err(|error| error.describe(attempt))
+        outcome.map_err(|error| error.describe(&attempted))
     }
 
     async fn certificates<F>(&self, work: F) -> Result<Report, Error>
@@ -220,6 +234,26 @@ impl Context {
         Ok(Report::Removed(Removed::new(removal, dry_run)))
     }
 
+    async fn collect(&self, dry_run: bool, watch: &Watch) -> Result<Report, Error> {
+        let work = self
+            .0
+            .upkeep
+            .collect(dry_run, &watch.stop, watch.progress());
+        Ok(Report::Collected(Collected::new(&work.await?, dry_run)))
+    }
+
+    async fn reindex(&self, watch: &Watch) -> Result<Report, Error> {
+        let work = self.0.upkeep.reindex(&watch.stop, watch.progress());
+        let repositories = work.await?;
+        Ok(Report::Reindexed(Reindexed { repositories }))
+    }
+
+    async fn scrub(&self, watch: &Watch) -> Result<Report, Error> {
+        let upkeep = &self.0.upkeep;
+        let work = upkeep.scrub(ScrubOptions::default(), &watch.stop, watch.progress());
+        Ok(Report::Scrubbed(work.await?.into()))
+    }
+
     async fn count(&self) -> Result<Report, Error> {
         Ok(Report::Store(self.0.store.stat().await?.into()))
     }
@@ -243,10 +277,12 @@ enum Error {
 }
 
 impl Error {
-    fn describe(&self, attempt: String) -> Failure {
-        let failure = Failure::because(attempt, self as &(dyn StdError + 'static));
+    fn describe(&self, attempted: &Command) -> Failure {
+        let failure = Failure::because(attempted.to_string(), self as &(dyn StdError + 'static));
         match self {
             Self::NotThere => failure.hint("`roadstead repo list` shows what there is"),
+            Self::Store(StoreError::Collecting) => failure.hint("wait until it is done"),
+            Self::Store(StoreError::Stopped) => attempted.stopped(),
             Self::Store(StoreError::IndexNotReady) => failure.hint("try again in a moment"),
             Self::Users(UsersError::Taken { .. }) => {
                 failure.hint("`roadstead user password` changes a password")

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Configuration,
     /// It did not work (1).
     Failed,
+    /// It was done, and something is missing that the report names (2).
+    Partly,
     /// The command line is wrong (64, as sysexits has it).
     Usage,
 }
@@ -24,6 +26,7 @@ impl Exit {
         match self {
             Self::Configuration => 78,
             Self::Failed => 1,
+            Self::Partly => 2,
             Self::Usage => 64,
         }
     }

@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 use std::time::SystemTime;
@@ -16,11 +17,13 @@ use std::time::SystemTime;
 use roadstead_storage::{Clock as StoreClock, Error as StoreError, Store};
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use tokio_util::sync::CancellationToken;
 
 use crate::admin::command::Command;
 use crate::admin::execute::Context;
 use crate::admin::failure::{Exit, Failure};
 use crate::admin::report::Report;
+use crate::admin::watch::{Step, Watch, interrupted};
 use crate::auth::users::Users;
 use crate::config::{Config, Source};
 
@@ -30,14 +33,15 @@ pub(super) struct Held {
     pub(super) failure: Failure,
 }
 
-/// Carries out `command` on the store in `data`.
+/// Carries out `command` on the store in `data`, showing how far it has come. Ctrl-C stops long work.
 ///
 /// # Errors
 /// [`Held`] when another process has the store. Every other failure is the outcome.
 pub(super) fn execute(
     data: &Path,
     source: &Source,
-    command: Command,
+    command: &Command,
+    show: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Result<Report, Failure>, Held> {
     let attempt = command.to_string();
     // Read by the caller's own rights: the file may be closed to the owner of the store.
@@ -58,18 +62,25 @@ pub(super) fn execute(
         ));
         return Ok(Err(failure.hint("run it as root, or as that user")));
     }
-    let work = move || {
+    let work = || {
         if caller != owner.uid {
-            become_owner(owner).map_err(|error| Outcome::failed(&command, &error))?;
+            become_owner(owner).map_err(|error| Outcome::failed(command, &error))?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
-        let runtime = runtime.map_err(|error| Outcome::failed(&command, &error))?;
-        runtime.block_on(carry_out(config, command))
+        let runtime = runtime.map_err(|error| Outcome::failed(command, &error))?;
+        let outcome = runtime.block_on(carry_out(config, command, show));
+        // Only a stopped rebuild of the index still works; the next one begins anew.
+        runtime.shutdown_background();
+        outcome
     };
-    let joined = thread::Builder::new().name("owner".to_owned()).spawn(work);
-    let joined = joined.map(thread::JoinHandle::join);
+    let joined = thread::scope(|scope| {
+        let owner = thread::Builder::new().name("owner".to_owned());
+        owner
+            .spawn_scoped(scope, work)
+            .map(thread::ScopedJoinHandle::join)
+    });
     match joined {
         Ok(Ok(Ok(report))) => Ok(Ok(report)),
         Ok(Ok(Err(Outcome::Failed(failure)))) => Ok(Err(failure)),
@@ -93,20 +104,28 @@ impl Outcome {
     }
 }
 
-async fn carry_out(config: Config, command: Command) -> Result<Report, Outcome> {
+async fn carry_out(
+    config: Config,
+    command: &Command,
+    show: &mut (dyn FnMut(Step) + Send),
+) -> Result<Report, Outcome> {
     let store = match Store::open(config.store(StoreClock::system())).await {
         Ok(store) => store,
-        Err(error) => return Err(refused(&command, &error)),
+        Err(error) => return Err(refused(command, &error)),
     };
-    let outcome = with_store(store.clone(), config, command).await;
+    let outcome = with_store(store.clone(), config, command, show).await;
     store.close().await;
     outcome.map_err(Outcome::Failed)
 }
 
-async fn with_store(store: Store, config: Config, command: Command) -> Result<Report, Failure> {
-    let attempt = command.to_string();
+async fn with_store(
+    store: Store,
+    config: Config,
+    command: &Command,
+    show: &mut (dyn FnMut(Step) + Send),
+) -> Result<Report, Failure> {
     let failed =
-        |error: &(dyn std::error::Error + 'static)| Failure::because(attempt.clone(), error);
+        |error: &(dyn std::error::Error + 'static)| Failure::because(command.to_string(), error);
     if matches!(command, Command::RepoList) && !store.index_ready() {
         store
             .rebuild_index()
@@ -115,9 +134,29 @@ async fn with_store(store: Store, config: Config, command: Command) -> Result<Re
     }
     let users = Arc::new(Users::open(&config.data).map_err(|error| failed(&error))?);
     let clock = Arc::new(SystemTime::now);
-    Context::unserved(store, users, config, clock)
-        .execute(command)
-        .await
+    let context = Context::unserved(store, users, config, clock);
+    watched(&context, command, show).await
+}
+
+/// Carries out `command` where somebody looks on who may stop it.
+async fn watched(
+    context: &Context,
+    command: &Command,
+    show: &mut (dyn FnMut(Step) + Send),
+) -> Result<Report, Failure> {
+    let stop = CancellationToken::new();
+    let (watch, mut steps) = Watch::new(stop.clone());
+    let mut work = pin!(context.execute(command.clone(), &watch));
+    let mut interrupt = pin!(interrupted(command));
+    loop {
+        tokio::select! {
+            // In this order, so that there is an ear for Ctrl-C before there is work.
+            biased;
+            () = &mut interrupt, if !stop.is_cancelled() => stop.cancel(),
+            Some(next) = steps.recv() => show(next),
+            outcome = &mut work => return outcome,
+        }
+    }
 }
 
 fn refused(command: &Command, error: &StoreError) -> Outcome {

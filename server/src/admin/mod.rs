@@ -2,8 +2,9 @@
 //!
 //! A command is data ([`command`]); it is carried out in one place ([`execute`]), either inside the
 //! running server, which hears it on a socket ([`socket`]), or in the command's own process on the
-//! store itself ([`client`]). Knows nothing of flags and of printing.
+//! store itself ([`client`]). While long work goes on, its steps are told ([`watch`]). Knows nothing of flags and of printing.
 
+mod call;
 mod certificates;
 pub(crate) mod client;
 pub(crate) mod command;
@@ -13,3 +14,5 @@ pub(crate) mod failure;
 mod local;
 pub(crate) mod report;
 pub(crate) mod socket;
+mod telling;
+pub(crate) mod watch;

@@ -2,7 +2,8 @@
 //!
 //! Owns the socket file and who may speak: the server's own user and root, by the peer's uid as the
 //! kernel knows it. Each connection is served within [`Socket::run`], which spawns nothing loose; a
-//! peer that goes away takes its command with it. Knows nothing of what commands do.
+//! peer that goes away takes its command with it, and so does the end of the server. Knows nothing of
+//! what commands do.
 
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,9 +25,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::admin::door::{Answer, Door, PATH, Question, VERSION, VERSION_HEADER};
+use crate::admin::door::{Door, Line, PATH, Question, VERSION, VERSION_HEADER};
 use crate::admin::execute::Context;
 use crate::admin::failure::{Exit, Failure};
+use crate::admin::telling::Telling;
+use crate::admin::watch::Watch;
 
 /// A command is small.
 const MAX_QUESTION: usize = 1024 * 1024;
@@ -69,7 +72,7 @@ impl Socket {
         Ok(Self { door, listener })
     }
 
-    /// Serves commands until `stop`, then lets those in progress finish.
+    /// Serves commands until `stop`, then lets those in progress finish; long ones are told to stop.
     ///
     /// # Cancel safety
     /// Dropping it drops the commands in progress.
@@ -119,9 +122,10 @@ fn is_trusted(stream: &UnixStream) -> bool {
 }
 
 async fn serve(stream: UnixStream, context: Context, stop: CancellationToken) {
+    let stop_work = stop.clone();
     let service = service_fn(move |request| {
-        let context = context.clone();
-        async move { Ok::<_, Infallible>(answer(&context, request).await) }
+        let (context, stop) = (context.clone(), stop_work.clone());
+        async move { Ok::<_, Infallible>(answer(context, stop, request).await) }
     });
     let mut builder = http1::Builder::new();
     let connection = builder
@@ -140,7 +144,11 @@ async fn serve(stream: UnixStream, context: Context, stop: CancellationToken) {
     }
 }
 
-async fn answer(context: &Context, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(
+    context: Context,
+    stop: CancellationToken,
+    request: Request<Incoming>,
+) -> Response<Either<Full<Bytes>, Telling>> {
     let version = request.headers().get(VERSION_HEADER);
     let theirs = version
         .and_then(|version| version.to_str().ok())
@@ -160,23 +168,23 @@ async fn answer(context: &Context, request: Request<Incoming>) -> Response<Full<
         Ok(body) => serde_json::from_slice::<Question>(&body.to_bytes()),
         Err(error) => return plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
     };
-    let answer = match question {
-        Ok(question) => carry_out(context, question).await,
-        Err(error) => return plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
-    };
-    match serde_json::to_vec(&answer) {
-        Ok(body) => Response::new(Full::new(body.into())),
-        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+    match question {
+        Ok(question) => {
+            let (watch, steps) = Watch::new(stop);
+            let work = carry_out(context, question, watch);
+            Response::new(Either::Right(Telling::new(work, steps)))
+        }
+        Err(error) => plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
     }
 }
 
-async fn carry_out(context: &Context, question: Question) -> Answer {
-    if let Some(failure) = conflict(context, question.config) {
-        return Answer::Failed(failure);
+async fn carry_out(context: Context, question: Question, watch: Watch) -> Line {
+    if let Some(failure) = conflict(&context, question.config) {
+        return Line::Failed(failure);
     }
-    match context.execute(question.command).await {
-        Ok(report) => Answer::Done(report),
-        Err(failure) => Answer::Failed(failure),
+    match context.execute(question.command, &watch).await {
+        Ok(report) => Line::Done(report),
+        Err(failure) => Line::Failed(failure),
     }
 }
 
@@ -197,8 +205,8 @@ fn conflict(context: &Context, named: Option<PathBuf>) -> Option<Failure> {
     Some(failure.since(used).hint(hint).exit(Exit::Configuration))
 }
 
-fn plain(status: StatusCode, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(text.into()));
+fn plain(status: StatusCode, text: String) -> Response<Either<Full<Bytes>, Telling>> {
+    let mut response = Response::new(Either::Left(Full::new(text.into())));
     *response.status_mut() = status;
     response
 }

@@ -273,6 +273,24 @@ pub(super) enum Store {
         #[command(flatten)]
         format: Format,
     },
+    /// Take away what no manifest needs; the server does it by itself every day
+    Gc {
+        /// Only say what would go, and what space it would free
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Read every byte again and set aside what is damaged; ends with 2 when something is lost
+    Scrub {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Build the index anew, from which repositories are listed
+    Reindex {
+        #[command(flatten)]
+        format: Format,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,13 +1,15 @@
 //! The command line of the program: words in, an exit code out.
 //!
 //! Owns the dispatch to one file per command, and how a failure is told: what was attempted, why, and
-//! what to do next. Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong configuration.
+//! what to do next. Exit codes: 0 done, 1 failed, 2 done in part, 64 wrong usage, 78 wrong
+//! configuration.
 
 mod args;
 mod ca;
 mod config;
 mod file;
 mod print;
+mod progress;
 mod prompt;
 mod repo;
 mod serve;

@@ -54,6 +54,12 @@ pub(super) fn size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).to_string()
 }
 
+/// So many of a thing whose plural ends in s.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

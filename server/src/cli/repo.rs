@@ -60,7 +60,7 @@ fn repository_text(repository: &Repository) -> String {
     let mut text = format!(
         "{}: {}, {}\n",
         repository.name,
-        count(repository.manifests, "manifest"),
+        print::count(repository.manifests, "manifest"),
         print::size(repository.bytes)
     );
     let head = ["TAG", "DIGEST", "SET", "BY"].map(str::to_owned);
@@ -97,9 +97,4 @@ fn removed_text(removed: &Removed) -> String {
     }
     let _ = writeln!(text, "{frees} {}", print::size(removed.freed_bytes));
     text
-}
-
-fn count(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }

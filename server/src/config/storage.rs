@@ -92,8 +92,6 @@ impl RawStorage {
         [
             (self.max_size.is_some(), "storage.max_size"),
             (self.keep_free.is_some(), "storage.keep_free"),
-            (self.gc_every.is_some(), "storage.gc_every"),
-            (self.gc_grace.is_some(), "storage.gc_grace"),
         ]
         .into_iter()
         .filter_map(|(is_set, key)| is_set.then_some(key))

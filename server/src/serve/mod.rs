@@ -7,6 +7,7 @@
 
 mod error;
 mod reload;
+mod upkeep;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -16,8 +17,9 @@ use std::time::{Duration, SystemTime};
 use roadstead_certs::{Clock, ServerTls, TokenKey, provider, rotation};
 use roadstead_storage::Store;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -34,9 +36,13 @@ use crate::serve::reload::Reload;
 use crate::shutdown::{Order, Signals, Tasks};
 use crate::systemd::Notify;
 use crate::telemetry::Metrics;
+use crate::upkeep::Upkeep;
 
 pub(crate) use self::error::Error;
 
+/// How long the start waits for the index, so that on small stores the catalog is whole from the first
+/// request on.
+const INDEX_HEAD_START: Duration = Duration::from_secs(2);
 /// How long transfers may go on after an order to stop.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -58,6 +64,7 @@ pub(crate) struct App {
     context: Context,
     reload: Reload,
     store: Store,
+    upkeep: Upkeep,
     notify: Notify,
 }
 
@@ -126,6 +133,7 @@ impl App {
             trusted_proxies: config.trusted_proxies.clone(),
         });
         let connections = Arc::new(Semaphore::new(max_connections()));
+        let upkeep = Upkeep::new(store.clone(), metrics.upkeep());
         let shared = Shared {
             service,
             connections,
@@ -134,6 +142,7 @@ impl App {
         };
         let context = Context::new(
             store.clone(),
+            upkeep.clone(),
             Arc::clone(&users),
             Arc::clone(&tls),
             config.clone(),
@@ -158,6 +167,7 @@ impl App {
             context,
             reload,
             store,
+            upkeep,
             notify,
         })
     }
@@ -175,6 +185,7 @@ impl App {
             context,
             mut reload,
             store,
+            upkeep,
             notify,
         } = self;
         let tasks = shared.tasks.clone();
@@ -186,13 +197,21 @@ impl App {
                 stop.clone().cancelled_owned(),
             );
             tasks.worker("certificates", renewal);
-            tasks.worker("index", keep_index(store.clone(), stop.clone()));
+            let (built, index) = oneshot::channel();
+            tasks.worker("index", keep_index(store.clone(), stop.clone(), built));
+            let storage = &reload.config.storage;
+            let (every, grace) = (storage.gc_every.duration(), storage.gc_grace.duration());
+            let collection = upkeep::collect(upkeep.clone(), every, grace, stop.clone());
+            tasks.worker("collection", collection);
+            tasks.worker("scrub", upkeep::scrub(upkeep, stop.clone()));
             tasks.worker("admin", admin.run(context, stop.clone()));
             for listener in listeners {
                 announce(&format!("listening {}", listener.url()));
                 tasks.worker("listener", listener.serve(shared.clone()));
             }
             drop(shared);
+            // Nothing but the catalog needs it, so a long rebuild goes on behind our back.
+            let _ = timeout(INDEX_HEAD_START, index).await;
             announce("ready");
             notify.ready();
             info!("Serving");
@@ -271,8 +290,17 @@ fn bind_all(addresses: &[SocketAddr], config: &Config) -> Result<Vec<TcpListener
     addresses.iter().map(bind).collect()
 }
 
-async fn keep_index(store: Store, stop: CancellationToken) {
-    if let Some(Err(error)) = stop.run_until_cancelled(store.keep_index()).await {
+/// Builds the index if it has to be, tells `built`, and builds it again whenever it is lost.
+async fn keep_index(store: Store, stop: CancellationToken, built: oneshot::Sender<()>) {
+    let keep = async {
+        if !store.index_ready() {
+            store.rebuild_index().await?;
+        }
+        // Nobody may be waiting any more.
+        let _ = built.send(());
+        store.keep_index().await
+    };
+    if let Some(Err(error)) = stop.run_until_cancelled(keep).await {
         error!(error = %chain(&error), "The index cannot be built, repositories cannot be listed");
     }
 }

@@ -135,3 +135,29 @@ fn no_password_or_token_ever_reaches_the_log() {
     }
     registry.finish();
 }
+
+/// The processor time that refusing a few logins takes the server, in clock ticks.
+fn cost_of_refusals(registry: &mut Registry, name: &str) -> u64 {
+    let client = registry.plain().basic(name, "wrong");
+    let before = registry.server().ticks();
+    for _ in 0..10 {
+        client.get("/token").expect(401);
+    }
+    registry.server().ticks() - before
+}
+
+/// Else the time of an answer tells which names exist.
+#[test]
+fn a_name_that_is_unknown_costs_as_much_as_one_that_is_known() {
+    let mut registry = Registry::start();
+    registry.user("ci", "a password");
+
+    let known = cost_of_refusals(&mut registry, "ci");
+    let unknown = cost_of_refusals(&mut registry, "nobody");
+
+    assert!(
+        unknown * 2 > known && known * 2 > unknown,
+        "in ticks, unknown: {unknown}, known: {known}"
+    );
+    registry.finish();
+}

@@ -138,3 +138,18 @@ fn a_blob_named_by_sha512_is_served_under_that_name() {
     assert_eq!(answer.body, bytes);
     registry.finish().no_uploads();
 }
+
+/// A blob may be a page that somebody made for an administrator's browser.
+#[test]
+fn a_browser_never_takes_a_blob_for_a_page_of_ours() {
+    let registry = Registry::open();
+    let client = registry.plain();
+    let digest = client.push_blob("a/b", &"<script>alert(1)</script>".into());
+
+    let answer = client.blob("a/b", &digest).expect(200);
+
+    let answer = answer.has("x-content-type-options", "nosniff");
+    let policy = answer.must("content-security-policy");
+    assert!(policy.contains("default-src 'none'"), "{policy}");
+    registry.finish();
+}

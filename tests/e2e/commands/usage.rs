@@ -97,31 +97,6 @@ fn help_shows_every_command_with_an_example_and_fails_nothing() {
 }
 
 #[test]
-fn only_serve_makes_a_store() {
-    let dir = Scratch::new();
-    let data = dir.join("data");
-    let data = data.to_str().expect("an ASCII path");
-
-    for words in [
-        &["repo", "list"][..],
-        &["user", "list"],
-        &["user", "add", "ci", "--password-stdin"],
-        &["ca", "export"],
-        &["ca", "show"],
-        &["store", "stat"],
-    ] {
-        let mut all = words.to_vec();
-        all.extend(["--data", data]);
-        let story = Outcome::of(Command::new(binary()).args(all), "a password").fails(1);
-        assert!(
-            story.starts_with("error: ") && story.contains("because: "),
-            "{story}"
-        );
-    }
-    assert!(!dir.join("data").exists());
-}
-
-#[test]
 fn every_report_is_one_json_document_when_asked_for() {
     let registry = Registry::with()
         .flags(["--name", "registry.example.com"])
@@ -133,6 +108,10 @@ fn every_report_is_one_json_document_when_asked_for() {
         &["ca", "renew"],
         &["repo", "list"],
         &["store", "stat"],
+        &["store", "gc"],
+        &["store", "gc", "--dry-run"],
+        &["store", "scrub"],
+        &["store", "reindex"],
         &["config", "show"],
         &["config", "check"],
     ] {
@@ -187,43 +166,5 @@ fn a_command_with_another_configuration_than_the_servers_is_refused() {
         "{story}"
     );
     with(&same).ok();
-    registry.finish();
-}
-
-#[test]
-fn a_second_server_on_the_same_data_does_not_start() {
-    let registry = Registry::open();
-    let client = registry.plain();
-    let digest = client.push_blob("a/b", &"bytes".into());
-
-    let mut second = Command::new(binary());
-    second
-        .arg("serve")
-        .arg("--data")
-        .arg(registry.data())
-        .args(["--listen", "127.0.0.1:0"]);
-    let story = Outcome::of(&mut second, "").fails(1);
-
-    assert!(story.starts_with("error: "), "{story}");
-    // The first one was not disturbed, nor its socket taken.
-    client.blob("a/b", &digest).expect(200);
-    registry.command(&["repo", "list"], "").ok();
-    registry.finish();
-}
-
-#[test]
-fn a_data_directory_of_a_newer_version_is_refused() {
-    let mut registry = Registry::open();
-    registry.stop();
-    let format = registry.data().join("format");
-    let known = std::fs::read_to_string(&format).expect("the format file");
-    std::fs::write(&format, "4000000000\n").expect("write the format file");
-
-    let mut command = registry.serve();
-    let story = Outcome::of(&mut command, "").fails(1);
-    assert!(story.contains("4000000000"), "{story}");
-
-    std::fs::write(&format, known).expect("write the format file");
-    registry.start_again();
     registry.finish();
 }

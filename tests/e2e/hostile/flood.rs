@@ -1,6 +1,8 @@
 //! Bodies that are refused long before they end: a client that sends them to the end still reads
 //! why. Go's clients do exactly that.
 
+use std::thread;
+
 use harness::{Anonymous, Client, Digest, Noise, Registry};
 
 use crate::nothing::registry_is_empty;
@@ -135,5 +137,43 @@ fn hundreds_of_silent_connections_keep_nobody_else_out() {
 
     assert_eq!(client.blob("a/b", &digest).expect(200).body, "bytes");
     drop((silent, half));
+    registry.finish();
+}
+
+#[test]
+fn over_http2_a_refused_body_ends_with_the_status_as_well() {
+    let registry = Registry::with().anonymous(Anonymous::None).start();
+    let client = registry.client().http2();
+
+    client
+        .put(upload(), &Noise::new(1, LENGTH))
+        .refused(401, "UNAUTHORIZED");
+    client
+        .patch(upload(), &Noise::new(1, LENGTH))
+        .refused(401, "UNAUTHORIZED");
+    registry_is_empty(registry);
+}
+
+#[test]
+fn a_flood_of_wrong_passwords_keeps_nobody_else_out() {
+    let registry = Registry::start();
+    let user = registry.user("ci", "a password");
+    let digest = user.push_blob("a/b", &"bytes".into());
+
+    thread::scope(|scope| {
+        for number in 0..24 {
+            let guess = registry.plain().basic("ci", &number.to_string());
+            scope.spawn(move || {
+                let answer = guess.get("/token");
+                assert!(matches!(answer.status.as_u16(), 401 | 429), "{answer}");
+            });
+        }
+        for client in [user.clone(), registry.client()] {
+            let digest = &digest;
+            scope.spawn(move || client.blob("a/b", digest).expect(200));
+        }
+    });
+
+    registry.user("later", "a password").get("/v2/").expect(200);
     registry.finish();
 }

@@ -122,3 +122,36 @@ fn tags_may_be_as_long_as_the_grammar_says_and_differ_in_case() {
     assert_eq!(client.tags("a/b"), ["0-._", "V1.0", "_", "v1.0", &longest]);
     registry.finish();
 }
+
+#[test]
+fn tags_that_many_clients_set_at_once_are_all_there() {
+    let registry = Registry::open();
+    let client = registry.plain();
+    let images: Vec<_> = (0..12)
+        .map(|number| Image::new(Format::Oci, &number.to_string()))
+        .collect();
+    for image in &images {
+        image.push_blobs(&client, "a/b");
+    }
+
+    std::thread::scope(|scope| {
+        for (number, image) in images.iter().enumerate() {
+            let client = &client;
+            scope.spawn(move || {
+                for tag in [&format!("t{number:02}"), "shared"] {
+                    image.manifest.put(client, "a/b", tag).expect(201);
+                }
+            });
+        }
+    });
+
+    for (number, image) in images.iter().enumerate() {
+        let head = client
+            .head(format!("/v2/a/b/manifests/t{number:02}"))
+            .expect(200);
+        assert_eq!(head.digest(), image.digest());
+    }
+    let shared = client.manifest("a/b", "shared").expect(200).digest();
+    assert!(images.iter().any(|image| image.digest() == shared));
+    registry.finish().no_uploads();
+}

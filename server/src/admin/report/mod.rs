@@ -3,34 +3,44 @@
 //! These are the documents of `--json`, so their fields are a promise to scripts. They cross the
 //! admin socket, and are made from what the crates below say. Knows nothing of how they are printed.
 
+mod store;
+
 use std::time::SystemTime;
 
 use roadstead_certs::{Details, State};
 use roadstead_storage::oci::{Digest, RepoName, Tag};
-use roadstead_storage::{Removal, Stat, Summary};
+use roadstead_storage::{Removal, Summary};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::config::Config;
 use crate::config::address::Address;
 
+pub(crate) use self::store::{Collected, Reindexed, Scrubbed, StoreContent};
+
 /// The outcome of a command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Report {
     /// Of `CaShow`, `CaRenew` and `CaRotate`.
     Certificates(Box<Certificates>),
+    /// Of `StoreGc`.
+    Collected(Collected),
     /// Of `ConfigShow`.
     Config(ShownConfig),
     /// Of what has nothing to tell.
     Done,
     /// Of `CaIssue`.
     Issued(Issued),
+    /// Of `StoreReindex`.
+    Reindexed(Reindexed),
     /// Of `RepoRemove`.
     Removed(Removed),
     /// Of `RepoList`.
     Repositories(Repositories),
     /// Of `RepoShow`.
     Repository(Repository),
+    /// Of `StoreScrub`.
+    Scrubbed(Scrubbed),
     /// Of `StoreStat`.
     Store(StoreContent),
     /// Of `CaTrust`.
@@ -189,24 +199,6 @@ pub(crate) struct Removed {
     pub(crate) freed_bytes: u64,
 }
 
-/// What the store holds.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct StoreContent {
-    /// Repositories.
-    pub(crate) repositories: u64,
-    /// Tags of all repositories.
-    pub(crate) tags: u64,
-    /// Manifests of all repositories.
-    pub(crate) manifests: u64,
-    /// Blobs, manifests among them.
-    pub(crate) blobs: u64,
-    /// Bytes of these blobs.
-    pub(crate) blob_bytes: u64,
-    /// Uploads in progress.
-    pub(crate) uploads: u64,
-}
-
 /// The configuration as it is understood.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ShownConfig {
@@ -300,19 +292,6 @@ impl Removed {
             tags: removal.tags,
             manifests: removal.manifests,
             freed_bytes: removal.freed_bytes,
-        }
-    }
-}
-
-impl From<Stat> for StoreContent {
-    fn from(stat: Stat) -> Self {
-        Self {
-            repositories: stat.repositories,
-            tags: stat.tags,
-            manifests: stat.manifests,
-            blobs: stat.blobs,
-            blob_bytes: stat.blob_bytes,
-            uploads: stat.uploads,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! into it. Labels come from closed sets only: methods, route templates, classes of status. Nothing
 //! here names a repository, a user or an address.
 
+pub(crate) mod upkeep;
+
 use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
+
+use self::upkeep::Counts;
 
 /// Which lines are logged unless `ROADSTEAD_LOG` says otherwise.
 const DEFAULT_FILTER: &str = "info,sled=warn,hyper=warn";
@@ -75,6 +79,7 @@ pub(crate) struct Metrics {
     received: Counter,
     requests: Family<Request, Counter>,
     sent: Counter,
+    upkeep: Counts,
     uploads: Gauge,
 }
 
@@ -108,6 +113,7 @@ impl Metrics {
             received: Counter::default(),
             requests: Family::default(),
             sent: Counter::default(),
+            upkeep: Counts::default(),
             uploads: Gauge::default(),
         };
         metrics.register(&mut registry);
@@ -126,6 +132,7 @@ impl Metrics {
             received,
             requests,
             sent,
+            upkeep,
             uploads,
         } = self.clone();
         registry.register("connections", "Connections that are open", connections);
@@ -153,6 +160,12 @@ impl Metrics {
             "Uploads that are receiving bytes",
             uploads,
         );
+        upkeep.register(registry);
+    }
+
+    /// The numbers of the store's upkeep.
+    pub(crate) fn upkeep(&self) -> Counts {
+        self.upkeep.clone()
     }
 
     /// Counts a connection for as long as the guard lives.
