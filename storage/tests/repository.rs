@@ -251,6 +251,24 @@ async fn removal_says_what_it_frees_and_shared_content_is_not_freed() {
 }
 
 #[tokio::test]
+async fn removing_the_last_tag_says_that_the_manifest_stays() {
+    let it = Fixture::new().await;
+    let manifest = image(b"1", &[], "");
+    put(&it.store, &repo("a"), &manifest, &["v", "w"]).await;
+    let there = it.store.repo(&repo("a"));
+    let digest = manifest.digest(Algorithm::Sha256);
+    for (name, left) in [("v", vec![]), ("w", vec![digest])] {
+        let removal = there.remove(Target::Tag(tag(name)), false).await;
+        let removal = removal.expect("removes").expect("was there");
+        assert_eq!(removal.tags, [tag(name)]);
+        assert_eq!(removal.untagged, left);
+        assert_eq!(removal.freed_bytes, 0);
+    }
+    let again = there.remove(Target::Tag(tag("w")), false).await;
+    assert_eq!(again.expect("looks"), None);
+}
+
+#[tokio::test]
 async fn a_damaged_manifest_is_never_served() {
     let it = Fixture::new().await;
     let manifest = image(b"1", &[], "");

@@ -95,6 +95,12 @@ fn removed_text(removed: &Removed) -> String {
     for digest in &removed.manifests {
         let _ = writeln!(text, "{verb} manifest {digest}");
     }
+    for digest in &removed.untagged {
+        let _ = writeln!(
+            text,
+            "{digest} stays, without a tag; remove it by its digest to free its space"
+        );
+    }
     let _ = writeln!(text, "{frees} {}", print::size(removed.freed_bytes));
     text
 }

@@ -32,6 +32,8 @@ pub struct Removal {
     pub tags: Vec<Tag>,
     /// Manifests removed.
     pub manifests: Vec<Digest>,
+    /// Manifests that lose their last tag and stay, with all they need.
+    pub untagged: Vec<Digest>,
     /// Bytes that nothing in the store needs any more; collection reclaims them.
     pub freed_bytes: u64,
 }
@@ -119,14 +121,14 @@ impl Files {
             Target::All => self.manifest_digests()?,
             Target::Manifest(digest) => vec![*digest],
             Target::Tag(tag) => {
-                let tags = all_tags
-                    .into_iter()
-                    .filter(|other| other == tag)
-                    .collect::<Vec<_>>();
-                return Ok((!tags.is_empty()).then(|| Removal {
-                    tags,
-                    ..Removal::default()
-                }));
+                return self.tag_record(tag)?.map_or(Ok(None), |record| {
+                    let is_last = self.tags_of(record.digest)?.len() == 1;
+                    Ok(Some(Removal {
+                        tags: vec![tag.clone()],
+                        untagged: is_last.then_some(record.digest).into_iter().collect(),
+                        ..Removal::default()
+                    }))
+                });
             }
         };
         let mut freed = Content::new();
@@ -155,6 +157,7 @@ impl Files {
         Ok(Some(Removal {
             tags,
             manifests,
+            untagged: Vec::new(),
             freed_bytes: freed.values().flatten().sum(),
         }))
     }

@@ -195,6 +195,8 @@ pub(crate) struct Removed {
     pub(crate) tags: Vec<Tag>,
     /// Manifests removed.
     pub(crate) manifests: Vec<Digest>,
+    /// Manifests that lose their last tag and stay.
+    pub(crate) untagged: Vec<Digest>,
     /// Bytes that nothing needs any more.
     pub(crate) freed_bytes: u64,
 }
@@ -291,6 +293,7 @@ impl Removed {
             dry_run,
             tags: removal.tags,
             manifests: removal.manifests,
+            untagged: removal.untagged,
             freed_bytes: removal.freed_bytes,
         }
     }
