@@ -322,3 +322,24 @@ async fn pushes_under_a_collection_without_grace_leave_nothing_dangling() {
             .is_ok()
     );
 }
+
+#[tokio::test]
+async fn a_blob_whose_bytes_came_long_before_its_commit_is_promised_by_the_commit() {
+    let (it, ahead) = with_clock().await;
+    let name = repo("a");
+    let id = it
+        .store
+        .begin_upload(&name, &alice(), Algorithm::Sha256)
+        .await
+        .expect("begins");
+    let upload = it.store.upload(&name, id, &alice()).await;
+    let mut upload = upload.expect("is there");
+    upload.append("slow".into()).await.expect("takes bytes");
+    upload.suspend().await.expect("is kept");
+    ahead.store(DAY / 2, Ordering::Relaxed);
+    let upload = it.store.upload(&name, id, &alice()).await;
+    let upload = upload.expect("is there");
+    upload.commit(sha256(b"slow")).await.expect("commits");
+    let collected = collect(&it.store).await;
+    assert_eq!((collected.blobs, collected.young), (0, 1));
+}

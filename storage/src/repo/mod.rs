@@ -161,10 +161,13 @@ impl Repo {
         self.run(move |files| {
             let Shared { links, blobs, .. } = &*files.shared;
             let _lease = blobs.leases().hold(digest);
-            if !links.has(&from, digest)? || blobs.promise(digest)?.is_none() {
+            if !links.has(&from, digest)? || blobs.size(digest)?.is_none() {
                 return Ok(false);
             }
-            links.link(&files.name, digest).map(|()| true)
+            links.link(&files.name, digest)?;
+            // Last, as when an upload ends.
+            blobs.promise(digest)?;
+            Ok(true)
         })
         .await
     }
