@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::files::Files;
 use crate::error::Error;
-use crate::oci::{Digest, RepoName, Tag};
+use crate::oci::{Digest, Manifest, RepoName, Tag};
 use crate::record::{Principal, Timestamp};
 
 /// What to remove from a repository.
@@ -93,7 +93,7 @@ impl Files {
         for digest in &manifests {
             if let Some(manifest) = self.parse_manifest(*digest)? {
                 missing.extend(self.missing(&manifest)?);
-                self.add_needs(*digest, &mut content)?;
+                self.add_needs(*digest, &manifest, &mut content)?;
             }
         }
         let mut missing: Vec<_> = missing.into_iter().collect();
@@ -133,18 +133,21 @@ impl Files {
         };
         let mut freed = Content::new();
         for digest in &manifests {
-            if !self.has_manifest(*digest)? {
+            let Some(manifest) = self.parse_manifest(*digest)? else {
                 return Ok(None);
-            }
-            self.add_needs(*digest, &mut freed)?;
+            };
+            self.add_needs(*digest, &manifest, &mut freed)?;
         }
         let going: HashSet<_> = manifests.iter().copied().collect();
         for other in others {
             let stays = |digest: &Digest| other.name != self.name || !going.contains(digest);
             for digest in other.manifest_digests()?.into_iter().filter(stays) {
-                let mut needed = Content::new();
-                other.add_needs(digest, &mut needed)?;
-                freed.retain(|digest, _| !needed.contains_key(digest));
+                if let Some(manifest) = other.parse_manifest(digest)? {
+                    freed.remove(&digest);
+                    for blob in manifest.blobs() {
+                        freed.remove(&blob.digest);
+                    }
+                }
             }
         }
         let mut tags = Vec::new();
@@ -163,10 +166,12 @@ impl Files {
     }
 
     /// Adds a manifest and the blobs it refers to. Children are manifests of their own.
-    fn add_needs(&self, digest: Digest, content: &mut Content) -> Result<(), Error> {
-        let Some(manifest) = self.parse_manifest(digest)? else {
-            return Ok(());
-        };
+    fn add_needs(
+        &self,
+        digest: Digest,
+        manifest: &Manifest,
+        content: &mut Content,
+    ) -> Result<(), Error> {
         content.insert(digest, Some(manifest.bytes().len() as u64));
         for blob in manifest.blobs() {
             if let Entry::Vacant(unseen) = content.entry(blob.digest) {
