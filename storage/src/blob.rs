@@ -17,8 +17,10 @@ use crate::disk::Disk;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::lease::Leases;
+use crate::lock::Locks;
 use crate::oci::Digest;
 use crate::pool::blocking;
+use crate::space::Space;
 use crate::walk;
 
 /// All blobs of a store.
@@ -27,6 +29,9 @@ pub(crate) struct Blobs {
     disk: Arc<Disk>,
     layout: Layout,
     leases: Arc<Leases>,
+    space: Arc<Space>,
+    /// Held while the file of a blob comes or goes, so that its size is told once.
+    changing: Arc<Locks<Digest>>,
     clock: Clock,
     /// A promise younger than this is not renewed.
     renewal: Duration,
@@ -34,11 +39,19 @@ pub(crate) struct Blobs {
 
 impl Blobs {
     /// `grace` is how long a promise holds.
-    pub(crate) fn new(disk: Arc<Disk>, layout: Layout, clock: Clock, grace: Duration) -> Self {
+    pub(crate) fn new(
+        disk: Arc<Disk>,
+        layout: Layout,
+        space: Arc<Space>,
+        clock: Clock,
+        grace: Duration,
+    ) -> Self {
         Self {
             disk,
             layout,
             leases: Arc::default(),
+            space,
+            changing: Arc::default(),
             clock,
             renewal: grace / 4,
         }
@@ -47,6 +60,11 @@ impl Blobs {
     /// What keeps collection away from blobs.
     pub(crate) fn leases(&self) -> &Leases {
         &self.leases
+    }
+
+    /// What limits how much may be kept.
+    pub(crate) fn space(&self) -> &Arc<Space> {
+        &self.space
     }
 
     /// The size in bytes of a blob, if it is here; then collection leaves it alone for a while. To be
@@ -93,18 +111,35 @@ impl Blobs {
         Ok(metadata.map(|metadata| metadata.len()))
     }
 
-    /// Keeps bytes whose digest was computed from them. On disk when this returns.
+    /// Keeps bytes whose digest was computed from them, if there is room. On disk when this returns.
     ///
     /// What is there under that name is replaced: it should be the same, and if it was damaged, this
     /// mends it.
     pub(crate) fn put(&self, digest: Digest, bytes: &[u8]) -> Result<(), Error> {
-        self.disk
-            .put(&self.layout.tmp_file(), &self.layout.blob(&digest), bytes)
+        let path = self.layout.blob(&digest);
+        let _alone = self.changing.blocking_lock(&digest);
+        self.space.fill(&path, bytes.len() as u64, || {
+            self.disk.put(&self.layout.tmp_file(), &path, bytes)
+        })
     }
 
-    /// As [`Self::put`], of a file that was hashed while it was written, and synced.
+    /// As [`Self::put`], of a file that was hashed while it was written, and synced. Its bytes have
+    /// their room already.
     pub(crate) fn adopt(&self, digest: Digest, file: &Path) -> Result<(), Error> {
-        self.disk.publish(file, &self.layout.blob(&digest))
+        let path = self.layout.blob(&digest);
+        let _alone = self.changing.blocking_lock(&digest);
+        self.space
+            .follow(&[file, &path], || self.disk.publish(file, &path))
+    }
+
+    /// Takes a blob away to another place, where it is none. On disk when this returns.
+    pub(crate) fn move_away(&self, digest: Digest, to: &Path) -> Result<(), Error> {
+        let path = self.layout.blob(&digest);
+        let _alone = self.changing.blocking_lock(&digest);
+        self.space
+            .follow(&[&path], || self.disk.publish(&path, to))?;
+        self.disk
+            .sync_dir(path.parent().expect("a blob lies in a directory"))
     }
 }
 

@@ -203,8 +203,7 @@ impl<'a> Collection<'a> {
         }
         // From here on it has lain in the trash.
         disk.touch(&path, self.now)?;
-        disk.publish(&path, &layout.trashed(blob))?;
-        disk.sync_dir(path.parent().expect("a blob lies in a directory"))?;
+        blobs.move_away(*blob, &layout.trashed(blob))?;
         Ok(true)
     }
 

@@ -21,19 +21,46 @@ pub struct Config {
     /// How long content that nothing needs is left alone: what an upload, a mount or the answer to a
     /// HEAD promised can be referred to meanwhile.
     pub gc_grace: Duration,
+    /// How many bytes all blobs and uploads together may take; pushes beyond it are refused.
+    pub max_size: Option<u64>,
+    /// What of the disk has to stay free; pushes that would leave less are refused.
+    pub keep_free: KeepFree,
     /// Tells the time; tests move it.
     pub clock: Clock,
 }
 
 impl Config {
-    /// The defaults: everything may be deleted, no tag is immutable, an hour of grace.
+    /// The defaults: everything may be deleted, no tag is immutable, an hour of grace, and one twentieth
+    /// of the disk stays free.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
             delete: true,
             immutable_tags: ImmutableTags::default(),
             gc_grace: Duration::from_hours(1),
+            max_size: None,
+            keep_free: KeepFree::Percent(5),
             clock: Clock::system(),
+        }
+    }
+}
+
+/// A part of the disk that the store leaves alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepFree {
+    /// So many bytes.
+    Bytes(u64),
+    /// So many hundredths of its size.
+    Percent(u8),
+}
+
+impl KeepFree {
+    /// How many bytes that is on a disk of `total` bytes.
+    pub fn bytes_of(self, total: u64) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            // In this order it cannot overflow; what is lost is less than a hundred bytes.
+            Self::Percent(percent) => total / 100 * u64::from(percent),
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::oci::{Digest, Tag};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A backup is under way, which needs everything to stay. Later will work.
+    #[error("a backup is under way")]
+    BackingUp,
     /// The file system folds case: two tags would be one file.
     #[error("the file system of {} does not tell upper from lower case", root.display())]
     CaseFolding {
@@ -86,6 +89,21 @@ pub enum Error {
         /// The data directory.
         root: PathBuf,
     },
+    /// A backup must not overwrite what is in the directory.
+    #[error("{} may not become a backup: {reason}", dir.display())]
+    NotForBackup {
+        /// The directory.
+        dir: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// Taking more would make the store too large, or leave too little of the disk free. What was begun
+    /// is undone; later may work.
+    #[error("{limit}")]
+    OverQuota {
+        /// What stands in the way.
+        limit: Limit,
+    },
     /// A write failed in a way that leaves the disk in doubt: only a restart clears this.
     #[error("the store is read-only since a write failed: {reason}")]
     ReadOnly {
@@ -104,6 +122,12 @@ pub enum Error {
     /// There are as many uploads in progress as the store keeps. Later may work.
     #[error("too many uploads are in progress")]
     TooManyUploads,
+    /// A backup was begun in the directory and never came to its end.
+    #[error("the backup in {} was not finished", root.display())]
+    UnfinishedBackup {
+        /// The directory.
+        root: PathBuf,
+    },
     /// Another request is writing to the upload.
     #[error("another request is writing to the upload")]
     UploadBusy,
@@ -115,6 +139,28 @@ pub enum Error {
     WorldWritable {
         /// The data directory.
         root: PathBuf,
+    },
+}
+
+/// What keeps the store from taking more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Limit {
+    /// Of the disk so much has to stay free.
+    #[error("{free} bytes of the disk are free, and {keep} have to stay so")]
+    KeepFree {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that have to stay free.
+        keep: u64,
+    },
+    /// The store may grow to this size.
+    #[error("the store takes {used} bytes and may take {max_size}")]
+    MaxSize {
+        /// Bytes that it takes, with what is arriving.
+        used: u64,
+        /// Bytes that it may take.
+        max_size: u64,
     },
 }
 

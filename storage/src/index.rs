@@ -193,8 +193,14 @@ impl Index {
         self.dir.join("sled")
     }
 
+    /// The file that says of an index in `dir` that it was closed in order; without it the index is
+    /// built anew.
+    pub(crate) fn clean_mark_in(dir: &Path) -> PathBuf {
+        dir.join("clean")
+    }
+
     fn clean_mark(&self) -> PathBuf {
-        self.dir.join("clean")
+        Self::clean_mark_in(&self.dir)
     }
 
     fn was_closed_in_order(&self) -> bool {

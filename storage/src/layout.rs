@@ -81,6 +81,11 @@ impl Layout {
         self.uploads().join(id.to_string())
     }
 
+    /// The bytes of an upload.
+    pub(crate) fn upload_data(&self, id: Uuid) -> PathBuf {
+        self.upload(id).join("data")
+    }
+
     pub(crate) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }
@@ -114,6 +119,12 @@ impl Layout {
 
     pub(crate) fn scrub_cursor(&self) -> PathBuf {
         self.root.join("state").join("scrub")
+    }
+
+    /// What others than the store keep in the data directory and a copy of it has to have: files, and
+    /// directories of files, replaced whole.
+    pub(crate) fn kept_for_others(&self) -> [PathBuf; 4] {
+        ["signatures", "certs", "users.htpasswd", "admin-password"].map(|name| self.root.join(name))
     }
 
     /// A fresh name in `tmp/`.

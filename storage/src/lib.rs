@@ -6,6 +6,7 @@
 //! Everything that touches files runs on tokio's blocking pool, so it must be called within a tokio
 //! runtime; nothing here spawns tasks of its own.
 
+mod backup;
 mod blob;
 mod collect;
 mod config;
@@ -24,20 +25,24 @@ mod record;
 mod rehash;
 mod reindex;
 mod repo;
+mod root;
 mod scrub;
 mod seal;
+mod space;
 mod store;
 mod upload;
 mod walk;
 
+pub use self::backup::BackedUp;
 pub use self::blob::BlobReader;
 pub use self::collect::Collected;
-pub use self::config::{Clock, Config, ImmutableTags, InvalidPattern};
+pub use self::config::{Clock, Config, ImmutableTags, InvalidPattern, KeepFree};
 pub use self::disk::{Hook, Op};
-pub use self::error::Error;
+pub use self::error::{Error, Limit};
 pub use self::progress::{Phase, Progress};
 pub use self::record::{Origin, Principal, Timestamp};
 pub use self::repo::{Put, PutOutcome, Record, Removal, Repo, Stored, Summary, TagSummary, Target};
 pub use self::scrub::{Affected, Defect, Outcome, Problem, ScrubOptions, Scrubbed};
+pub use self::space::Usage;
 pub use self::store::{Stat, Store};
 pub use self::upload::{Upload, UploadId};

@@ -36,6 +36,10 @@ pub enum Phase {
     Check,
     /// The index is built anew from repositories.
     Index,
+    /// A backup copies blobs, in bytes.
+    Copy,
+    /// A backup copies repositories.
+    Names,
 }
 
 /// Ends work that shall stop.

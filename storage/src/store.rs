@@ -1,15 +1,14 @@
 //! The store: opens all of it under one lock, and hands out repositories and uploads.
 
-use std::fs::{self, File, TryLockError};
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
-use uuid::Uuid;
+use tokio::sync::RwLock;
 
+use crate::backup::{BackedUp, Backup};
 use crate::blob::Blobs;
 use crate::collect::{Collected, Collection};
 use crate::config::Config;
@@ -26,7 +25,9 @@ use crate::progress::Progress;
 use crate::record::Principal;
 use crate::reindex;
 use crate::repo::{Repo, Shared};
+use crate::root;
 use crate::scrub::{Scrub, ScrubOptions, Scrubbed};
+use crate::space::{Space, Usage};
 use crate::upload::{Upload, UploadId, Uploads};
 use crate::walk;
 
@@ -41,8 +42,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     uploads: Uploads,
-    /// Held by the collection under way.
-    collecting: tokio::sync::Mutex<()>,
+    /// Held alone by the collection under way, and shared by backups, which need every blob to stay.
+    keeping: Arc<RwLock<()>>,
     /// Held by the rebuild of the index under way.
     reindexing: tokio::sync::Mutex<()>,
     /// Locked as long as it is open.
@@ -94,7 +95,10 @@ impl Store {
         blocking(move || {
             let disk = Disk::new(config.root.clone(), hook);
             disk.make_root()?;
-            open(config, disk)
+            let store = open(config, disk)?;
+            let Shared { layout, disk, .. } = &*store.0.shared;
+            format::leave_original(layout, disk)?;
+            Ok(store)
         })
         .await
     }
@@ -125,7 +129,7 @@ impl Store {
     /// Begins an upload into `repository` for `owner`. The session survives a restart.
     ///
     /// # Errors
-    /// [`Error::TooManyUploads`], and the file system's.
+    /// [`Error::TooManyUploads`], [`Error::OverQuota`], and the file system's.
     ///
     /// # Cancel safety
     /// Once begun it runs to its end; a session that nobody was told of is left to collection.
@@ -135,6 +139,7 @@ impl Store {
         owner: &Principal,
         algorithm: Algorithm,
     ) -> Result<UploadId, Error> {
+        self.space().counted().await?;
         let uploads = self.0.uploads.clone();
         let (repository, owner) = (repository.clone(), owner.clone());
         blocking(move || uploads.begin(&repository, &owner, algorithm)).await
@@ -154,6 +159,7 @@ impl Store {
         id: UploadId,
         owner: &Principal,
     ) -> Result<Upload, Error> {
+        self.space().counted().await?;
         self.0.uploads.resume(repository, id, owner).await
     }
 
@@ -194,6 +200,20 @@ impl Store {
     pub async fn stat(&self) -> Result<Stat, Error> {
         let inner = Arc::clone(&self.0);
         blocking(move || inner.stat()).await
+    }
+
+    /// What the store takes and may take. Where its size is limited, the first call after a start counts
+    /// it, and pushes wait for that; so it is well asked early.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Reads only; a count that was begun goes on.
+    pub async fn usage(&self) -> Result<Usage, Error> {
+        self.space().counted().await?;
+        let space = Arc::clone(self.space());
+        blocking(move || space.usage()).await
     }
 
     /// Whether listings of repositories are complete.
@@ -257,7 +277,7 @@ impl Store {
     /// everything else; `stop` ends it early, and it may be run again at any time.
     ///
     /// # Errors
-    /// [`Error::Collecting`], [`Error::Stopped`], [`Error::Damaged`] when a manifest cannot be read (then
+    /// [`Error::BackingUp`], [`Error::Collecting`], [`Error::Stopped`], [`Error::Damaged`] when a manifest cannot be read (then
     /// nothing was touched), and the file system's.
     ///
     /// # Cancel safety
@@ -268,12 +288,48 @@ impl Store {
         stop: Arc<AtomicBool>,
         mut progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Collected, Error> {
+        self.space().counted().await?;
         let inner = Arc::clone(&self.0);
         blocking(move || {
-            let Ok(_one_at_a_time) = inner.collecting.try_lock() else {
-                return Err(Error::Collecting);
+            let Ok(_alone) = inner.keeping.try_write() else {
+                let is_backup = inner.keeping.try_read().is_ok();
+                return Err(if is_backup {
+                    Error::BackingUp
+                } else {
+                    Error::Collecting
+                });
             };
             Collection::new(&inner.shared, &inner.uploads, dry_run, &stop, &mut progress).run()
+        })
+        .await
+    }
+
+    /// Makes `dir` a copy of the store as it is now: a store of its own, that only needs to be opened.
+    /// What is there from an earlier backup is not copied again, and what is gone here goes there. All
+    /// that was acknowledged before the call is in it; pushes and deletes go on meanwhile. Waits for a
+    /// collection that is under way, and holds off others until it ends.
+    ///
+    /// A backup that was stopped or failed goes on when it is asked for again. Until then an earlier copy
+    /// still opens, with some repositories newer than others; a first one does not open.
+    ///
+    /// # Errors
+    /// [`Error::NotForBackup`] for a directory that may not be overwritten, [`Error::Locked`] for one
+    /// that is in use, [`Error::Stopped`], [`Error::Full`] when there is no room, and the file
+    /// system's. What is damaged in the store is no error: the outcome lists it.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs until `stop`, whatever becomes of the future.
+    pub async fn backup(
+        &self,
+        dir: PathBuf,
+        stop: Arc<AtomicBool>,
+        mut progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<BackedUp, Error> {
+        let keeping = Arc::clone(&self.0.keeping).read_owned().await;
+        let shared = Arc::clone(&self.0.shared);
+        blocking(move || {
+            let _keeping = keeping;
+            Backup::begin(&shared, &dir, &stop, &mut progress)?.run()
         })
         .await
     }
@@ -293,6 +349,7 @@ impl Store {
         stop: Arc<AtomicBool>,
         mut progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Scrubbed, Error> {
+        self.space().counted().await?;
         let inner = Arc::clone(&self.0);
         blocking(move || {
             Scrub::new(&inner.shared, &inner.uploads, options, &stop, &mut progress).run()
@@ -307,6 +364,10 @@ impl Store {
     /// Once begun it runs to its end.
     pub async fn close(self) {
         blocking(move || self.0.shared.index.close()).await;
+    }
+
+    fn space(&self) -> &Arc<Space> {
+        self.0.shared.blobs.space()
     }
 }
 
@@ -337,8 +398,8 @@ impl Inner {
 
 fn open(config: Config, disk: Disk) -> Result<Store, Error> {
     let layout = Layout::new(config.root.clone());
-    refuse_world_writable(layout.root())?;
-    let lock = lock(&layout, &disk)?;
+    root::refuse_world_writable(layout.root())?;
+    let lock = root::lock(&layout, &disk)?;
     format::check(&layout, &disk)?;
     for dir in [
         layout.blobs(),
@@ -349,16 +410,15 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
     ] {
         disk.make_dirs(&dir)?;
     }
-    refuse_case_folding(&layout, &disk)?;
-    for left_over in walk::names(&layout.tmp(), |name| Some(name.to_owned()))? {
-        disk.remove(&layout.tmp().join(left_over))?;
-    }
+    root::refuse_case_folding(&layout, &disk)?;
+    root::empty_tmp(&layout, &disk)?;
     let boot = fs::read_to_string(BOOT_ID)
         .map_err(|source| Error::io("read", Path::new(BOOT_ID), source))?;
     let disk = Arc::new(disk);
     let index = Arc::new(Index::open(layout.index()));
+    let space = Arc::new(Space::new(&config, layout.clone()));
     let (clock, grace) = (config.clock.clone(), config.gc_grace);
-    let blobs = Blobs::new(Arc::clone(&disk), layout.clone(), clock, grace);
+    let blobs = Blobs::new(Arc::clone(&disk), layout.clone(), space, clock, grace);
     let links = Links::new(Arc::clone(&disk), layout.clone(), Arc::clone(&index));
     let uploads = Uploads::new(
         Arc::clone(&disk),
@@ -379,73 +439,8 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
     Ok(Store(Arc::new(Inner {
         shared: Arc::new(shared),
         uploads,
-        collecting: tokio::sync::Mutex::default(),
+        keeping: Arc::default(),
         reindexing: tokio::sync::Mutex::default(),
         _lock: lock,
     })))
-}
-
-/// Takes the store for this process until the file is closed, and says who has it.
-fn lock(layout: &Layout, disk: &Disk) -> Result<File, Error> {
-    let path = layout.lock();
-    let file = if path.exists() {
-        disk.open_for_writing(&path)
-    } else {
-        disk.create(&path)
-    }?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut by = String::new();
-            // Only for the message; an unreadable one says as much.
-            let _ = (&file).take(100).read_to_string(&mut by);
-            let by = if by.is_empty() {
-                "another process".to_owned()
-            } else {
-                by.trim().to_owned()
-            };
-            return Err(Error::Locked {
-                root: layout.root().to_owned(),
-                by,
-            });
-        }
-        Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path, source)),
-    }
-    disk.truncate(&file, &path, 0)?;
-    disk.write_at(
-        &file,
-        &path,
-        0,
-        format!("process {}\n", std::process::id()).as_bytes(),
-    )?;
-    Ok(file)
-}
-
-fn refuse_world_writable(root: &Path) -> Result<(), Error> {
-    let metadata = fs::metadata(root).map_err(|source| Error::io("look at", root, source))?;
-    if metadata.permissions().mode() & 0o002 != 0 {
-        return Err(Error::WorldWritable {
-            root: root.to_owned(),
-        });
-    }
-    Ok(())
-}
-
-/// Tags differ in case, and so must their files.
-fn refuse_case_folding(layout: &Layout, disk: &Disk) -> Result<(), Error> {
-    let name = Uuid::new_v4().to_string();
-    let (lower, upper) = (
-        layout.tmp().join(format!("{name}-a")),
-        layout.tmp().join(format!("{name}-A")),
-    );
-    disk.create(&lower)?;
-    let folds = upper.exists();
-    disk.remove(&lower)?;
-    if folds {
-        Err(Error::CaseFolding {
-            root: layout.root().to_owned(),
-        })
-    } else {
-        Ok(())
-    }
 }

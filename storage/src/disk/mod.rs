@@ -52,6 +52,11 @@ impl Disk {
         }
     }
 
+    /// The disk below another directory, seen by the same hook.
+    pub(crate) fn beside(&self, root: PathBuf) -> Self {
+        Self::new(root, self.hook.clone())
+    }
+
     /// Why the disk takes no more changes, if so.
     pub(crate) fn broken(&self) -> Option<&str> {
         self.broken.get().map(String::as_str)
@@ -170,6 +175,19 @@ impl Disk {
             let synced = self.change(&op, "sync the directory", dir, || opened.sync_all());
             synced.inspect_err(|error| self.break_for(error))
         })
+    }
+
+    /// Brings to the disk whatever another process has left below the root: it may have been killed
+    /// before it did so itself.
+    pub(crate) fn sync_all(&self) -> Result<(), Error> {
+        let root = &self.root;
+        let opened = File::open(root);
+        let opened = opened.map_err(|source| Error::io("open the directory", root, source))?;
+        let op = Op::SyncAll { path: root };
+        let synced = self.change(&op, "sync all of", root, || {
+            rustix::fs::syncfs(&opened).map_err(io::Error::from)
+        });
+        synced.inspect_err(|error| self.break_for(error))
     }
 
     /// Gives a file another name, replacing what had it. Neither directory is synced.

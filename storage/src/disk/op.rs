@@ -34,6 +34,11 @@ pub enum Op<'a> {
         /// After; whatever had this name loses it.
         to: &'a Path,
     },
+    /// Everything that is below a directory reaches the disk, whoever wrote it.
+    SyncAll {
+        /// The directory.
+        path: &'a Path,
+    },
     /// The entries of a directory reach the disk.
     SyncDir {
         /// The directory.

@@ -228,12 +228,13 @@ impl Repo {
     /// What the manifest refers to may be missing: the outcome says so.
     ///
     /// # Errors
-    /// [`Error::DigestMismatch`], [`Error::TagImmutable`] (then nothing was stored), and the file
-    /// system's.
+    /// [`Error::DigestMismatch`], [`Error::OverQuota`], [`Error::TagImmutable`] (then nothing was
+    /// stored), and the file system's.
     ///
     /// # Cancel safety
     /// Once it holds the repository's lock it runs to its end, even when the future is dropped.
     pub async fn put_manifest(&self, put: Put) -> Result<PutOutcome, Error> {
+        self.0.shared.blobs.space().counted().await?;
         self.change(move |files| files.put(&put)).await
     }
 

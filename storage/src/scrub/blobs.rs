@@ -90,7 +90,7 @@ impl Scrub<'_> {
         let Reading::Bad(problem) = read(&path, digest, |_| check_stop(self.stop))? else {
             return Ok(());
         };
-        self.move_aside(&path, &layout.quarantined(&digest))?;
+        blobs.move_away(digest, &layout.quarantined(&digest))?;
         let mut loss = Loss::new(problem);
         // At once, and not when the repository's turn comes: a slow scrub may take days until then.
         for repository in self.repositories()? {

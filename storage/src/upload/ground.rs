@@ -1,5 +1,6 @@
 //! What sessions stand on: the disk and the parts of the store that their bytes go to.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,6 +9,7 @@ use tracing::warn;
 use super::state::Files;
 use crate::blob::Blobs;
 use crate::disk::Disk;
+use crate::error::Error;
 use crate::layout::Layout;
 use crate::link::Links;
 
@@ -25,9 +27,17 @@ pub(super) struct Ground {
 }
 
 impl Ground {
+    /// Keeps the first `length` bytes of a session.
+    pub(super) fn cut(&self, file: &File, files: &Files, length: u64) -> Result<(), Error> {
+        let cut = || self.disk.truncate(file, &files.data, length);
+        self.blobs.space().follow(&[&files.data], cut)
+    }
+
     /// Removes all of a session; what cannot be removed is left to collection.
     pub(super) fn remove(&self, files: &Files) {
-        for path in [&files.data, &files.state, &files.checkpoint, &files.next] {
+        let discard_data = || self.disk.discard(&files.data);
+        self.blobs.space().follow(&[&files.data], discard_data);
+        for path in [&files.state, &files.checkpoint, &files.next] {
             self.disk.discard(path);
         }
         if let Err(error) = self.disk.remove_dir(&files.dir) {

@@ -26,8 +26,8 @@ pub struct Upload {
 #[derive(Debug)]
 enum At {
     Rest(Box<Session>),
-    /// A batch is being written. A failed one leaves the session as it was before, or, when the disk
-    /// was full, takes it away.
+    /// A batch is being written. A failed one leaves the session as it was before, or, when there
+    /// was no room, takes it away.
     Work(JoinHandle<(Box<Session>, Result<(), Error>)>),
     Gone,
 }
@@ -55,8 +55,8 @@ impl Upload {
     /// and its failure is told at the next call.
     ///
     /// # Errors
-    /// [`Error::Full`] takes the session away, so that its space is free again. Any other error leaves
-    /// it as it was before the bytes that failed.
+    /// [`Error::Full`] and [`Error::OverQuota`] take the session away, so that its space is free again.
+    /// Any other error leaves it as it was before the bytes that failed.
     ///
     /// # Cancel safety
     /// After a dropped call the session can only be dropped or asked again; no byte is taken twice.
@@ -107,7 +107,8 @@ impl Upload {
     /// All of that is on disk when this returns. How many bytes it has.
     ///
     /// # Errors
-    /// [`Error::DigestMismatch`] takes the session away; after any other error it is kept.
+    /// [`Error::DigestMismatch`], [`Error::Full`] and [`Error::OverQuota`] take the session away; after
+    /// any other error it is kept.
     ///
     /// # Cancel safety
     /// Once begun it runs to its end, even when the future is dropped.
@@ -136,7 +137,7 @@ impl Upload {
             At::Work(work) => {
                 let (session, appended) = work.await.expect("a batch of an upload does not panic");
                 self.offset = session.offset;
-                self.at = if matches!(appended, Err(Error::Full { .. })) {
+                self.at = if matches!(appended, Err(Error::Full { .. } | Error::OverQuota { .. })) {
                     blocking(move || session.remove()).await;
                     At::Gone
                 } else {

@@ -56,9 +56,16 @@ impl Session {
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.saved = false;
-        self.ground
-            .disk
-            .write_at(&self.file, &self.files.data, self.offset, bytes)?;
+        let Self {
+            ground,
+            files,
+            file,
+            offset,
+            ..
+        } = self;
+        let write = || ground.disk.write_at(file, &files.data, *offset, bytes);
+        let space = ground.blobs.space();
+        space.fill(&files.data, bytes.len() as u64, write)?;
         self.hash.update(bytes);
         self.offset += bytes.len() as u64;
         if self.offset - self.state.synced >= CHECKPOINT {
@@ -94,9 +101,7 @@ impl Session {
             return Ok(());
         }
         self.hash = self.rehash(self.hash.algorithm(), length)?;
-        self.ground
-            .disk
-            .truncate(&self.file, &self.files.data, length)?;
+        self.ground.cut(&self.file, &self.files, length)?;
         self.offset = length;
         if self.state.synced > length {
             self.checkpoint()
@@ -127,6 +132,7 @@ impl Session {
         let Ground {
             disk, blobs, links, ..
         } = &self.ground;
+        blobs.space().check()?;
         disk.sync_file(&self.file, &self.files.data)?;
         let _lease = blobs.leases().hold(digest);
         blobs.adopt(digest, &self.files.data)?;

@@ -72,6 +72,7 @@ impl Uploads {
         owner: &Principal,
         algorithm: Algorithm,
     ) -> Result<UploadId, Error> {
+        self.ground.blobs.space().check()?;
         if self.ground.open.fetch_add(1, Ordering::Relaxed) >= MAX_UPLOADS {
             self.ground.open.fetch_sub(1, Ordering::Relaxed);
             return Err(Error::TooManyUploads);
@@ -138,7 +139,7 @@ impl Uploads {
         }
         if metadata.len() > offset {
             // Written, but neither hashed into the state nor answered.
-            self.ground.disk.truncate(&file, &files.data, offset)?;
+            self.ground.cut(&file, &files, offset)?;
         }
         Ok(Session::new(self.ground, files, file, state, hash, guard))
     }

@@ -44,7 +44,7 @@ impl Files {
     pub(super) fn new(layout: &Layout, id: Uuid) -> Self {
         let dir = layout.upload(id);
         Self {
-            data: dir.join("data"),
+            data: layout.upload_data(id),
             state: dir.join("state"),
             checkpoint: dir.join("checkpoint"),
             next: dir.join("next"),
