@@ -222,10 +222,10 @@ impl RawConfig {
             (!self.upstream.is_empty(), "[[upstream]]"),
             (!self.sync.is_empty(), "[[sync]]"),
         ];
-        let sections = sections
+        sections
             .into_iter()
-            .filter_map(|(is_set, key)| is_set.then_some(key));
-        self.storage.not_acted_on().chain(sections).collect()
+            .filter_map(|(is_set, key)| is_set.then_some(key))
+            .collect()
     }
 }
 

@@ -48,6 +48,8 @@ impl StorageConfig {
             delete: self.delete,
             immutable_tags: self.immutable_tags.parsed.clone(),
             gc_grace: self.gc_grace.duration(),
+            max_size: self.max_size.map(Size::bytes),
+            keep_free: self.keep_free.kept_free(),
             clock,
         }
     }
@@ -84,18 +86,6 @@ pub(crate) struct RawStorage {
     immutable_tags: Vec<String>,
     gc_every: Option<String>,
     gc_grace: Option<String>,
-}
-
-impl RawStorage {
-    /// The keys that stand in the file and that this version does not act on.
-    pub(crate) fn not_acted_on(&self) -> impl Iterator<Item = &'static str> {
-        [
-            (self.max_size.is_some(), "storage.max_size"),
-            (self.keep_free.is_some(), "storage.keep_free"),
-        ]
-        .into_iter()
-        .filter_map(|(is_set, key)| is_set.then_some(key))
-    }
 }
 
 impl TryFrom<RawStorage> for StorageConfig {

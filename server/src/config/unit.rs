@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use roadstead_storage::KeepFree;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -61,6 +62,13 @@ pub(crate) struct InvalidSpan;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size(ByteSize);
 
+impl Size {
+    /// The amount in bytes.
+    pub(crate) const fn bytes(self) -> u64 {
+        self.0.as_u64()
+    }
+}
+
 impl FromStr for Size {
     type Err = InvalidSize;
 
@@ -105,6 +113,16 @@ pub(crate) enum Share {
     Bytes(Size),
     /// So many hundredths, below one hundred.
     Percent(u8),
+}
+
+impl Share {
+    /// The share as the store leaves it free.
+    pub(crate) const fn kept_free(self) -> KeepFree {
+        match self {
+            Self::Bytes(size) => KeepFree::Bytes(size.bytes()),
+            Self::Percent(percent) => KeepFree::Percent(percent),
+        }
+    }
 }
 
 impl FromStr for Share {

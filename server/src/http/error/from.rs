@@ -36,7 +36,7 @@ impl From<StoreError> for Error {
             }
             // DENIED keeps docker from trying again at once, which would fill the disk's last bytes
             // over and over; the status tells all others that it is not their fault.
-            StoreError::Full { .. } => Self::new(ErrorCode::Denied)
+            StoreError::Full { .. } | StoreError::OverQuota { .. } => Self::new(ErrorCode::Denied)
                 .status(StatusCode::SERVICE_UNAVAILABLE)
                 .saying("the registry has no space left")
                 .because(error),
