@@ -1,1 +1,17 @@
-//! Talks to other registries (the engine comes with pull-through and sync); knows nothing of serving.
+//! Talks to other registries, and brings what they have into the store.
+//!
+//! Knows the store and nothing of serving; the server asks the store first, and this crate for what is
+//! not there. Nothing here spawns tasks of its own.
+
+mod client;
+mod credentials;
+mod error;
+mod net;
+mod secret;
+mod upstream;
+
+pub use self::client::{BlobStream, Client, Fetched, Patience};
+pub use self::credentials::{Credentials, InvalidCredentials};
+pub use self::error::{Broken, Error, Retry, Said, Side, Url};
+pub use self::net::{Authority, HostPattern, InvalidHost, Proxies, Timeouts};
+pub use self::upstream::{InvalidLocation, Location, Upstream};

@@ -1,0 +1,207 @@
+//! What an upstream lists: tags, repositories, referrers.
+//!
+//! Invariant: a listing ends, however many pages an upstream makes up.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use roadstead_storage::oci::{
+    Descriptor, Digest, MAX_MANIFEST, MediaType, Reference, RepoName, Tag,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::page;
+use super::scope::Scope;
+use super::site::{Question, Site};
+use super::{Client, Patience};
+use crate::error::Error;
+
+/// What one page may take, in bytes.
+const MAX_PAGE: usize = 16 * 1024 * 1024;
+/// How many pages a listing may have.
+const MAX_PAGES: usize = 10_000;
+/// How many entries are asked for at once; more is refused by some.
+const PAGE: usize = 1000;
+
+#[derive(Deserialize)]
+struct Tags {
+    /// Nexus says `null` where there are none.
+    tags: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Catalog {
+    repositories: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: Option<Vec<Descriptor>>,
+}
+
+impl Client {
+    /// The tags of a repository, sorted. Names that are no tags are left out.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and whatever keeps an upstream from answering.
+    ///
+    /// # Cancel safety
+    /// Dropped, the request is given up.
+    pub async fn tags(&self, repo: &RepoName, patience: Patience) -> Result<Vec<Tag>, Error> {
+        let scope = Scope::Repository(repo.to_string());
+        let scope = &scope;
+        self.ask(patience, |site| async move {
+            let path = format!("{repo}/tags/list?n={PAGE}");
+            let mut names = BTreeSet::new();
+            pages(&site, &path, scope, |page: Tags| {
+                names.extend(page.tags.unwrap_or_default());
+            })
+            .await?;
+            Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+        })
+        .await
+    }
+
+    /// The repositories, sorted. Names that none could have are left out.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is no such list, and whatever keeps an upstream from answering.
+    ///
+    /// # Cancel safety
+    /// Dropped, the request is given up.
+    pub async fn repositories(&self, patience: Patience) -> Result<Vec<RepoName>, Error> {
+        self.ask(patience, |site| async move {
+            let path = format!("_catalog?n={PAGE}");
+            let mut names = BTreeSet::new();
+            pages(&site, &path, &Scope::Catalog, |page: Catalog| {
+                names.extend(page.repositories.unwrap_or_default());
+            })
+            .await?;
+            Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+        })
+        .await
+    }
+
+    /// The manifests that refer to a manifest: as the API lists them, and where there is none, as the
+    /// fallback tag does (distribution specification, "Referrers Tag Schema").
+    ///
+    /// # Errors
+    /// Whatever keeps an upstream from answering; that nothing is listed is no error.
+    ///
+    /// # Cancel safety
+    /// Dropped, the request is given up.
+    pub async fn referrers(
+        &self,
+        repo: &RepoName,
+        subject: Digest,
+        patience: Patience,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let scope = Scope::Repository(repo.to_string());
+        let scope = &scope;
+        let listed = self
+            .ask(patience, |site| async move {
+                let path = format!("{repo}/referrers/{subject}");
+                let mut listed = Vec::new();
+                pages(&site, &path, scope, |page: Index| {
+                    listed.extend(page.manifests.unwrap_or_default());
+                })
+                .await?;
+                Ok(listed)
+            })
+            .await;
+        match listed {
+            Err(error) if lacks_referrers(&error) => {
+                self.fallback_referrers(repo, subject, patience).await
+            }
+            listed => listed,
+        }
+    }
+
+    async fn fallback_referrers(
+        &self,
+        repo: &RepoName,
+        subject: Digest,
+        patience: Patience,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let tag = Reference::Tag(fallback_tag(&subject));
+        match self.manifest(repo, &tag, patience).await {
+            // Such a tag may be anybody's; only an index of OCI is a list of referrers.
+            Ok(fetched) if *fetched.manifest.media_type() == MediaType::OCI_INDEX => {
+                Ok(fetched.manifest.children().to_vec())
+            }
+            Ok(_) | Err(Error::NotFound { .. } | Error::Manifest { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The tag that lists referrers where there is no API for it.
+pub(crate) fn fallback_tag(subject: &Digest) -> Tag {
+    // Of the longer digests the tag has only the beginning: no tag is longer than 128.
+    let hex = subject.hex();
+    let hex = hex.get(..64).unwrap_or(&hex);
+    format!("{}-{hex}", subject.algorithm())
+        .parse()
+        .expect("an algorithm and hex digits make a tag")
+}
+
+/// Whether a registry says in one of the many ways that it has no such API.
+fn lacks_referrers(error: &Error) -> bool {
+    match error {
+        Error::NotFound { .. } | Error::Malformed { .. } => true,
+        Error::Answer { status, .. } => matches!(
+            *status,
+            StatusCode::BAD_REQUEST
+                | StatusCode::FORBIDDEN
+                | StatusCode::METHOD_NOT_ALLOWED
+                | StatusCode::NOT_ACCEPTABLE
+                | StatusCode::NOT_IMPLEMENTED
+        ),
+        _ => false,
+    }
+}
+
+/// Reads all pages of a listing.
+async fn pages<T: DeserializeOwned>(
+    site: &Arc<Site>,
+    path: &str,
+    scope: &Scope,
+    mut take: impl FnMut(T),
+) -> Result<(), Error> {
+    let mut url = site.url(path)?;
+    let mut seen = BTreeSet::new();
+    for _ in 0..MAX_PAGES {
+        let question = Question {
+            method: Method::GET,
+            url: url.clone(),
+            scope,
+            accept: "application/json, application/vnd.oci.image.index.v1+json",
+            from: 0,
+        };
+        let mut answer = site.ask(&question).await?;
+        let body: Bytes = answer
+            .collect(MAX_PAGE.max(MAX_MANIFEST))
+            .await
+            .map_err(|failure| Error::transfer(&url, failure))?;
+        let malformed = |what| Error::Malformed {
+            url: (&url).into(),
+            what,
+        };
+        take(serde_json::from_slice(&body).map_err(|_| malformed("a list that is none"))?);
+        let Some(next) = page::next(&url, answer.headers()) else {
+            return Ok(());
+        };
+        if !seen.insert(next.clone()) {
+            return Err(malformed("pages that lead in a circle"));
+        }
+        let next = site.location.with_path(&next);
+        url = next.map_err(|_| malformed("a link to no page"))?;
+    }
+    Err(Error::Malformed {
+        url: (&url).into(),
+        what: "pages without an end",
+    })
+}

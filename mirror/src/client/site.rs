@@ -1,0 +1,249 @@
+//! One location of an upstream: a request there, with the login it wants and the redirects it makes.
+//!
+//! Invariant: what authorises a request goes to no other host, port or scheme than the one it is for.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderName, LOCATION, RANGE, USER_AGENT,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::Full;
+
+use super::challenge::Challenge;
+use super::login::Logins;
+use super::pace::Pace;
+use super::scope::Scope;
+use super::status;
+use crate::error::Error;
+use crate::net::{Answer, Authority, Connector, Guard, Transport};
+use crate::upstream::{Location, Upstream};
+
+/// How often one request is redirected.
+const MAX_REDIRECTS: usize = 5;
+
+const AGENT: &str = concat!("roadstead/", env!("CARGO_PKG_VERSION"));
+
+/// One location of an upstream.
+pub(super) struct Site {
+    pub(super) location: Location,
+    transport: Transport,
+    logins: Logins,
+    pub(super) pace: Pace,
+}
+
+/// A request, as it is made anew for each redirect.
+pub(super) struct Question<'a> {
+    pub(super) method: Method,
+    pub(super) url: Uri,
+    pub(super) scope: &'a Scope,
+    pub(super) accept: &'static str,
+    /// From which byte on.
+    pub(super) from: u64,
+}
+
+impl Site {
+    /// All locations of an upstream, with one transport.
+    pub(super) fn all(upstream: &Upstream) -> Vec<Arc<Self>> {
+        let own = upstream.locations.iter().map(Location::authority).cloned();
+        let listed = upstream.redirect_hosts.iter().chain(&upstream.token_hosts);
+        let guard = Guard::new(own.collect(), listed.cloned().collect());
+        let connector = Connector::new(
+            Arc::clone(&upstream.tls),
+            upstream.proxies.clone(),
+            guard,
+            upstream.timeouts.connect,
+        );
+        let transport = Transport::new(connector, upstream.max_connections, upstream.timeouts);
+        let site = |location: &Location| {
+            Arc::new(Self {
+                location: location.clone(),
+                transport: transport.clone(),
+                logins: Logins::new(
+                    transport.clone(),
+                    location.clone(),
+                    upstream.credentials.clone(),
+                    upstream.token_hosts.clone(),
+                ),
+                pace: Pace::default(),
+            })
+        };
+        upstream.locations.iter().map(site).collect()
+    }
+
+    /// The URL of something below a repository.
+    pub(super) fn url(&self, path_and_query: &str) -> Result<Uri, Error> {
+        let url = self.location.at(path_and_query);
+        url.map_err(|_| Error::Malformed {
+            url: self.location.url().into(),
+            what: "a path that is no path",
+        })
+    }
+
+    /// Asks, logs in if that is wanted, and follows where it leads.
+    ///
+    /// # Errors
+    /// Whatever is not a success; a request for a pause is remembered.
+    ///
+    /// # Cancel safety
+    /// Dropped, the request is given up.
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Answer, Error> {
+        if let Some(left) = self.pace.left() {
+            let host = self.location.authority().to_string();
+            return Err(Error::Paused { host, left });
+        }
+        let mut authorization = self.logins.held(question.scope).await;
+        let mut answer = self.follow(question, authorization.clone()).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED && self.is_own(answer.url()) {
+            let challenge = self.challenge(answer).await?;
+            let rejected = authorization.as_ref();
+            let new = self.logins.log_in(question.scope, challenge, rejected);
+            authorization = Some(new.await?);
+            answer = self.follow(question, authorization).await?;
+        }
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            let now = std::time::SystemTime::now();
+            self.pace.pause(status::retry_after(answer.headers(), now));
+        }
+        status::check(answer).await
+    }
+
+    fn is_own(&self, url: &Uri) -> bool {
+        Authority::of(url).as_ref() == Some(self.location.authority())
+    }
+
+    /// What login is wanted. Some say so only when they are asked for nothing in particular.
+    async fn challenge(&self, answer: Answer) -> Result<Challenge, Error> {
+        if let Some(challenge) = Challenge::of(answer.headers()) {
+            return Ok(challenge);
+        }
+        let refused = status::failure(answer).await;
+        let Ok(url) = self.location.ping() else {
+            return Err(refused);
+        };
+        let ping = self.send(Method::GET, &url, HeaderMap::new()).await?;
+        Challenge::of(ping.headers()).ok_or(refused)
+    }
+
+    async fn follow(
+        &self,
+        question: &Question<'_>,
+        mut authorization: Option<HeaderValue>,
+    ) -> Result<Answer, Error> {
+        let mut url = question.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let headers = question.headers(authorization.as_ref());
+            let answer = self.send(question.method.clone(), &url, headers).await?;
+            // A signed URL is signed for reading, not for asking whether it could be read.
+            if !is_redirect(answer.status()) || question.method != Method::GET {
+                return Ok(answer);
+            }
+            let next = answer.text(LOCATION).and_then(|to| resolve(&url, to));
+            let refuse = |whither| Error::Redirect {
+                url: (&url).into(),
+                whither,
+            };
+            let next = next.ok_or_else(|| refuse("to nowhere"))?;
+            let is_secure = url.scheme_str() == Some("https");
+            if is_secure && next.scheme_str() != Some("https") {
+                return Err(refuse("to a host without encryption"));
+            }
+            let stays =
+                next.scheme() == url.scheme() && Authority::of(&next) == Authority::of(&url);
+            if !stays {
+                authorization = None;
+            }
+            url = next;
+        }
+        Err(Error::Redirect {
+            url: (&question.url).into(),
+            whither: "too often",
+        })
+    }
+
+    async fn send(&self, method: Method, url: &Uri, headers: HeaderMap) -> Result<Answer, Error> {
+        let mut request = Request::new(Full::<Bytes>::default());
+        *request.method_mut() = method;
+        *request.uri_mut() = url.clone();
+        *request.headers_mut() = headers;
+        let sent = self.transport.send(request).await;
+        sent.map_err(|failure| Error::transfer(url, failure))
+    }
+}
+
+impl Question<'_> {
+    fn headers(&self, authorization: Option<&HeaderValue>) -> HeaderMap {
+        let fixed = [
+            (ACCEPT, self.accept),
+            // Content is hashed as it is stored, so nobody may wrap it on the way.
+            (ACCEPT_ENCODING, "identity"),
+            (USER_AGENT, AGENT),
+        ];
+        let mut headers: HeaderMap = fixed
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value): (HeaderName, _)| (name, HeaderValue::from_static(value)))
+            .collect();
+        if self.from > 0 {
+            let range = format!("bytes={}-", self.from);
+            let range = HeaderValue::try_from(range).expect("a number fits into a header");
+            headers.insert(RANGE, range);
+        }
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        headers
+    }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where a redirect leads (RFC 3986, section 5.2, without dots in paths, which no registry sends).
+fn resolve(base: &Uri, to: &str) -> Option<Uri> {
+    let scheme = base.scheme_str()?;
+    let authority = base.authority()?;
+    let to = to.split_once('#').map_or(to, |(before, _)| before);
+    let absolute = if to.contains("://") {
+        to.to_owned()
+    } else if to.starts_with("//") {
+        format!("{scheme}:{to}")
+    } else if to.starts_with('/') {
+        format!("{scheme}://{authority}{to}")
+    } else {
+        let (folder, _) = base.path().rsplit_once('/')?;
+        format!("{scheme}://{authority}{folder}/{to}")
+    };
+    let url: Uri = absolute.parse().ok()?;
+    let has_login = url.authority()?.as_str().contains('@');
+    (Authority::of(&url).is_some() && !has_login).then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(to: &str, expected: Option<&str>) {
+        let base: Uri = "https://quay.io/v2/a/blobs/x?n=1".parse().unwrap();
+        let resolved = resolve(&base, to).map(|url| url.to_string());
+        assert_eq!(resolved.as_deref(), expected, "{to}");
+    }
+
+    #[test]
+    fn a_redirect_leads_to_a_url_of_a_host() {
+        check(
+            "https://cdn.io/x?sig=a%2Fb",
+            Some("https://cdn.io/x?sig=a%2Fb"),
+        );
+        check("//cdn.io/x", Some("https://cdn.io/x"));
+        check("/x?y#z", Some("https://quay.io/x?y"));
+        check("y", Some("https://quay.io/v2/a/blobs/y"));
+        check("ftp://cdn.io/x", None);
+        check("https://ann:secret@cdn.io/x", None);
+        check("http://", None);
+        check("https://a b", None);
+    }
+}
