@@ -8,6 +8,9 @@ mod admin;
 mod auth;
 pub mod cli;
 mod config;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod listener;
 mod registry;

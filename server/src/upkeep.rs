@@ -1,24 +1,31 @@
-//! The long work that keeps a store in order: collection, scrub, a new index.
+//! The long work that keeps a store in order: collection, scrub, a new index, a backup.
 //!
 //! A command may ask for it as well as a worker of the server. Either way it ends early when its token
 //! is cancelled or its future dropped; when it ends it is counted, and what it found lost is logged, here.
 //! Knows nothing of when it is due and of how it is told to people.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use roadstead_storage::{
-    Affected, Collected, Error, Outcome, Phase, Progress, ScrubOptions, Scrubbed, Store,
+    Affected, BackedUp, Collected, Error, Outcome, Phase, Progress, ScrubOptions, Scrubbed, Store,
 };
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
+use crate::report::chain;
 use crate::telemetry::upkeep::Counts;
 
 /// How many things a line of the log names; the report of the command names all.
 const MAX_NAMED: usize = 20;
+
+/// How long somebody who collects metrics waits for the room to be measured.
+const MEASURE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The long work on one store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,6 +38,24 @@ impl Upkeep {
     /// The upkeep of `store`, counted in `counts`.
     pub(crate) fn new(store: Store, counts: Counts) -> Self {
         Self { store, counts }
+    }
+
+    /// Copies the store as it is now into `dir`.
+    ///
+    /// # Errors
+    /// As [`Store::backup`].
+    ///
+    /// # Cancel safety
+    /// Dropped, it stops at its next step and is not counted; the next one goes on.
+    pub(crate) async fn back_up(
+        &self,
+        dir: PathBuf,
+        stop: &CancellationToken,
+        progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<BackedUp, Error> {
+        let outcome = until(stop, |flag| self.store.backup(dir, flag, progress)).await;
+        self.counts.backup(&outcome);
+        outcome
     }
 
     /// Takes away what nothing needs, or says what that would be.
@@ -51,6 +76,19 @@ impl Upkeep {
             self.counts.collection(&outcome);
         }
         outcome
+    }
+
+    /// Measures what room the store has, for the metrics. What takes long, as the first count of a
+    /// large store does, goes on without being waited for; until it is done the last numbers stay.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub(crate) async fn measure(&self) {
+        match timeout(MEASURE_DEADLINE, self.store.usage()).await {
+            Ok(Ok(usage)) => self.counts.space(usage),
+            Ok(Err(error)) => warn!(error = %chain(&error), "Could not measure the room"),
+            Err(_) => {}
+        }
     }
 
     /// Reads everything again, and logs what is lost.
@@ -87,10 +125,10 @@ impl Upkeep {
     /// Builds the index anew and says how many repositories it lists.
     ///
     /// # Errors
-    /// As [`Store::reindex`], and [`Error::Stopped`].
+    /// As [`Store::reindex`].
     ///
     /// # Cancel safety
-    /// Stopped or dropped, it is no longer waited for, and goes on to its end all the same.
+    /// Dropped, it stops at its next step; whoever keeps the index then builds it.
     pub(crate) async fn reindex(
         &self,
         stop: &CancellationToken,
@@ -98,15 +136,12 @@ impl Upkeep {
     ) -> Result<u64, Error> {
         let listed = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&listed);
-        let work = self.store.reindex(move |step| {
+        let count = move |step: Progress| {
             counter.store(step.done, Ordering::Relaxed);
             progress(step);
-        });
-        match stop.run_until_cancelled(work).await {
-            Some(Ok(())) => Ok(listed.load(Ordering::Relaxed)),
-            Some(Err(error)) => Err(error),
-            None => Err(Error::Stopped),
-        }
+        };
+        until(stop, |flag| self.store.reindex(flag, count)).await?;
+        Ok(listed.load(Ordering::Relaxed))
     }
 }
 

@@ -188,20 +188,24 @@ impl BlobReader {
 impl Open {
     fn read(&self, offset: u64, length: usize) -> Result<Bytes, Error> {
         let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let mut buffer = vec![0; length.min(left)];
-        self.file
-            .read_exact_at(&mut buffer, offset)
-            .map_err(|source| {
-                if source.kind() == io::ErrorKind::UnexpectedEof {
-                    let defect = "it is shorter than when it was opened";
-                    Error::Damaged {
-                        path: self.path.clone(),
-                        defect,
-                    }
-                } else {
-                    Error::io("read", &self.path, source)
-                }
-            })?;
-        Ok(buffer.into())
+        read_at(&self.file, &self.path, offset, length.min(left))
+    }
+}
+
+/// Reads a part of a file that has it, or had it when it was opened.
+pub(crate) fn read_at(
+    file: &File,
+    path: &Path,
+    offset: u64,
+    length: usize,
+) -> Result<Bytes, Error> {
+    let mut buffer = vec![0; length];
+    match file.read_exact_at(&mut buffer, offset) {
+        Ok(()) => Ok(buffer.into()),
+        Err(source) if source.kind() == io::ErrorKind::UnexpectedEof => Err(Error::Damaged {
+            path: path.to_owned(),
+            defect: "it is shorter than when it was opened",
+        }),
+        Err(source) => Err(Error::io("read", path, source)),
     }
 }

@@ -5,7 +5,7 @@
 //! be read stops the collection before anything is touched, and a repository that has lost one keeps all
 //! its blobs. The sweep takes one blob at a time, under its lock: the links to it, then the blob, which
 //! goes to `trash/` and is gone for good one grace later. It can be killed anywhere and simply begins
-//! anew.
+//! anew. Between its steps it rests as long as it works, for somebody may be waiting for the processor.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -16,15 +16,17 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use tracing::info;
 
+use crate::breath::Breath;
 use crate::error::Error;
+use crate::fetch::Fetches;
 use crate::oci::{Digest, RepoName};
 use crate::progress::{Phase, Progress, check_stop};
 use crate::repo::{Files, Shared};
 use crate::upload::Uploads;
 use crate::walk;
 
-/// An upload that nobody has touched for this long is given up.
-const UPLOAD_IDLE: Duration = Duration::from_hours(24);
+/// An upload or a fetch that nobody has touched for this long is given up.
+const IDLE: Duration = Duration::from_hours(24);
 
 /// What a collection did, or, on a dry run, would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -42,15 +44,19 @@ pub struct Collected {
     pub bytes: u64,
     /// Uploads given up.
     pub uploads: u64,
+    /// Fetches that nobody goes on with, given up.
+    pub fetches: u64,
 }
 
 /// One collection, under way.
 pub(crate) struct Collection<'a> {
     shared: &'a Arc<Shared>,
     uploads: &'a Uploads,
+    fetches: &'a Fetches,
     dry_run: bool,
     stop: &'a AtomicBool,
     progress: &'a mut dyn FnMut(Progress),
+    breath: Breath,
     now: SystemTime,
 }
 
@@ -64,7 +70,7 @@ struct Candidate {
 impl<'a> Collection<'a> {
     pub(crate) fn new(
         shared: &'a Arc<Shared>,
-        uploads: &'a Uploads,
+        (uploads, fetches): (&'a Uploads, &'a Fetches),
         dry_run: bool,
         stop: &'a AtomicBool,
         progress: &'a mut dyn FnMut(Progress),
@@ -73,16 +79,21 @@ impl<'a> Collection<'a> {
         Self {
             shared,
             uploads,
+            fetches,
             dry_run,
             stop,
             progress,
+            breath: Breath::new(),
             now,
         }
     }
 
     pub(crate) fn run(mut self) -> Result<Collected, Error> {
         let mut collected = self.mark_and_sweep()?;
-        collected.uploads = self.collect_uploads()?;
+        let idle_since = self.now.checked_sub(IDLE);
+        let idle_since = idle_since.unwrap_or(SystemTime::UNIX_EPOCH);
+        collected.uploads = self.uploads.collect(idle_since, self.dry_run)?;
+        collected.fetches = self.fetches.collect(idle_since, self.dry_run)?;
         if !self.dry_run {
             self.empty_trash()?;
         }
@@ -91,6 +102,7 @@ impl<'a> Collection<'a> {
             blobs = collected.blobs,
             bytes = collected.bytes,
             uploads = collected.uploads,
+            fetches = collected.fetches,
             dry_run = self.dry_run,
             "Collected"
         );
@@ -115,6 +127,7 @@ impl<'a> Collection<'a> {
                 collected.blobs += 1;
                 collected.bytes += candidate.bytes;
             }
+            self.breath.take();
         }
         Ok(collected)
     }
@@ -139,6 +152,7 @@ impl<'a> Collection<'a> {
                     done,
                     total: None,
                 });
+                self.breath.take();
             }
             // Last, since a scrub may have set one aside meanwhile.
             if repo.has_lost_manifest()? {
@@ -151,12 +165,13 @@ impl<'a> Collection<'a> {
 
     /// The blobs that are old enough and not needed, and where they are linked.
     fn candidates(
-        &self,
+        &mut self,
         needed: &HashSet<Digest>,
         collected: &mut Collected,
     ) -> Result<Vec<Candidate>, Error> {
         let mut candidates = HashMap::new();
-        let layout = &self.shared.layout;
+        let shared = Arc::clone(self.shared);
+        let layout = &shared.layout;
         for blob in walk::blobs(&layout.blobs())? {
             if needed.contains(&blob) {
                 continue;
@@ -165,6 +180,7 @@ impl<'a> Collection<'a> {
                 Some(bytes) => drop(candidates.insert(blob, (bytes, Vec::new()))),
                 None => collected.young += 1,
             }
+            self.breath.take();
         }
         for name in self.repositories()? {
             for blob in walk::digests(&layout.repo(&name).blobs())? {
@@ -172,6 +188,7 @@ impl<'a> Collection<'a> {
                     linked_in.push(name.clone());
                 }
             }
+            self.breath.take();
         }
         let candidate = |(blob, (bytes, linked_in))| Candidate {
             blob,
@@ -216,14 +233,6 @@ impl<'a> Collection<'a> {
             .modified()
             .map_err(|source| Error::io("look at", path, source))?;
         Ok(self.is_past_grace(since).then_some(metadata.len()))
-    }
-
-    fn collect_uploads(&self) -> Result<u64, Error> {
-        let idle_since = self
-            .now
-            .checked_sub(UPLOAD_IDLE)
-            .unwrap_or(SystemTime::UNIX_EPOCH);
-        self.uploads.collect(idle_since, self.dry_run)
     }
 
     /// Removes for good what has been in the trash for one grace.

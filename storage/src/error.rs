@@ -42,6 +42,12 @@ pub enum Error {
         /// Of the bytes that came.
         actual: Box<Digest>,
     },
+    /// A fetch from another registry ended early. Another one goes on where it stopped.
+    #[error("the fetch was interrupted")]
+    FetchInterrupted,
+    /// Another registry sent something else than what was wanted.
+    #[error("what was fetched is not what was wanted")]
+    FetchedOther,
     /// The disk, or a quota on it, is full. What was begun is undone; later may work.
     #[error("{attempt} {}: no space left", path.display())]
     Full {

@@ -9,6 +9,7 @@
 //! repos/<name>/_referrers/<algorithm>/<subject>/<algorithm>-<hex>
 //! repos/<name>/_blobs/<algorithm>/<hex>      this repository may serve that blob
 //! uploads/<id>/{data,state,checkpoint}       an upload in progress
+//! fetches/<algorithm>/<hex>/data             a fetch from an upstream in progress
 //! tmp/                                       being written
 //! trash/<algorithm>-<hex>                    collected, soon gone
 //! quarantine/<algorithm>-<hex>               damaged, never served
@@ -84,6 +85,20 @@ impl Layout {
     /// The bytes of an upload.
     pub(crate) fn upload_data(&self, id: Uuid) -> PathBuf {
         self.upload(id).join("data")
+    }
+
+    pub(crate) fn fetches(&self) -> PathBuf {
+        self.root.join("fetches")
+    }
+
+    pub(crate) fn fetch(&self, blob: &Digest) -> PathBuf {
+        let algorithm = blob.algorithm().as_str();
+        self.fetches().join(algorithm).join(blob.hex())
+    }
+
+    /// The bytes of a fetch.
+    pub(crate) fn fetch_data(&self, blob: &Digest) -> PathBuf {
+        self.fetch(blob).join("data")
     }
 
     pub(crate) fn tmp(&self) -> PathBuf {

@@ -8,11 +8,16 @@
 
 mod backup;
 mod blob;
+mod breath;
 mod collect;
 mod config;
 mod disk;
 mod error;
+mod fetch;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod layout;
 mod lease;
@@ -39,9 +44,12 @@ pub use self::collect::Collected;
 pub use self::config::{Clock, Config, ImmutableTags, InvalidPattern, KeepFree};
 pub use self::disk::{Hook, Op};
 pub use self::error::{Error, Limit};
+pub use self::fetch::{Fetch, FetchReader, FetchWriter};
 pub use self::progress::{Phase, Progress};
 pub use self::record::{Origin, Principal, Timestamp};
-pub use self::repo::{Put, PutOutcome, Record, Removal, Repo, Stored, Summary, TagSummary, Target};
+pub use self::repo::{
+    Put, PutOutcome, Record, Removal, Repo, Stored, Summary, TagState, TagSummary, Target,
+};
 pub use self::scrub::{Affected, Defect, Outcome, Problem, ScrubOptions, Scrubbed};
 pub use self::space::Usage;
 pub use self::store::{Stat, Store};

@@ -16,6 +16,10 @@ use crate::oci::{Algorithm, Digest, MediaType};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Origin {
+    /// A command or a job brought it from an upstream.
+    Mirrored,
+    /// A client's miss brought it from an upstream. It may go when room is needed.
+    PulledThrough,
     /// A client pushed it.
     Pushed,
 }
@@ -62,6 +66,9 @@ pub(crate) struct TagRecord {
     pub(crate) set_at: Timestamp,
     pub(crate) by: Principal,
     pub(crate) origin: Origin,
+    /// When its upstream last said that it names this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) checked_at: Option<Timestamp>,
 }
 
 /// What stands between a record and the hash of it.
@@ -142,6 +149,7 @@ mod tests {
             set_at: SystemTime::UNIX_EPOCH.into(),
             by: Principal::new("alice"),
             origin: Origin::Pushed,
+            checked_at: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Space: how much the store takes, and whether it may take more.
 //!
-//! There are two limits: what all blobs and uploads take together, and what of the disk has to stay
+//! There are two limits: what all blobs, uploads and fetches take together, and what of the disk has to stay
 //! free. Who adds bytes does it through [`Space::fill`], which refuses before a byte is written; bytes
 //! on their way count, so that many who add at once cannot overshoot together. Who takes bytes away, or
 //! gives a file another name, does it through [`Space::follow`].
@@ -204,6 +204,8 @@ impl Space {
         let uploads = walk::names(&self.layout.uploads(), |name| name.parse::<Uuid>().ok())?;
         let files = blobs.map(|digest| self.layout.blob(&digest));
         let files = files.chain(uploads.into_iter().map(|id| self.layout.upload_data(id)));
+        let fetches = walk::digests(&self.layout.fetches())?.into_iter();
+        let files = files.chain(fetches.map(|digest| self.layout.fetch_data(&digest)));
         files
             .map(|path| Ok(walk::metadata(&path)?.map_or(0, |metadata| metadata.len())))
             .sum()

@@ -14,6 +14,7 @@ use crate::collect::{Collected, Collection};
 use crate::config::Config;
 use crate::disk::{Disk, Hook};
 use crate::error::Error;
+use crate::fetch::{self, Fetch, Fetches};
 use crate::format;
 use crate::index::Index;
 use crate::layout::Layout;
@@ -42,6 +43,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     uploads: Uploads,
+    fetches: Fetches,
     /// Held alone by the collection under way, and shared by backups, which need every blob to stay.
     keeping: Arc<RwLock<()>>,
     /// Held by the rebuild of the index under way.
@@ -163,6 +165,31 @@ impl Store {
         self.0.uploads.resume(repository, id, owner).await
     }
 
+    /// Whether a blob is in the store, whichever repository holds it: nothing that a client may learn.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn has_blob(&self, blob: Digest) -> Result<bool, Error> {
+        let blobs = self.0.shared.blobs.clone();
+        blocking(move || Ok(blobs.size(blob)?.is_some())).await
+    }
+
+    /// Fetches a blob from another registry, or joins whoever does. To be called when the blob is not
+    /// here; for one that is, it is fetched again.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end; what nobody goes on with ends at once.
+    pub async fn fetch(&self, blob: Digest) -> Result<Fetch, Error> {
+        self.space().counted().await?;
+        self.0.fetches.fetch(blob).await
+    }
+
     /// Up to `limit` names of repositories after `after`, in byte order.
     ///
     /// # Errors
@@ -250,25 +277,27 @@ impl Store {
     /// # Cancel safety
     /// Once begun it runs to its end.
     pub async fn rebuild_index(&self) -> Result<(), Error> {
-        self.reindex(|_| {}).await
+        self.reindex(Arc::default(), |_| {}).await
     }
 
     /// As [`rebuild_index`](Self::rebuild_index), telling how far it has come. Waits for a rebuild that
-    /// is under way, and then begins anew.
+    /// is under way, and then begins anew. What `stop` or an error ends early is left to whoever
+    /// [keeps](Self::keep_index) the index, or to the next start.
     ///
     /// # Errors
-    /// The file system's.
+    /// [`Error::Stopped`], and the file system's.
     ///
     /// # Cancel safety
-    /// Once begun it runs to its end.
+    /// Once begun it runs until `stop`, whatever becomes of the future.
     pub async fn reindex(
         &self,
+        stop: Arc<AtomicBool>,
         mut progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<(), Error> {
         let inner = Arc::clone(&self.0);
         blocking(move || {
             let _one_at_a_time = inner.reindexing.blocking_lock();
-            reindex::rebuild(&inner.shared, &mut progress)
+            reindex::rebuild(&inner.shared, &stop, &mut progress)
         })
         .await
     }
@@ -299,7 +328,8 @@ impl Store {
                     Error::Collecting
                 });
             };
-            Collection::new(&inner.shared, &inner.uploads, dry_run, &stop, &mut progress).run()
+            let leftovers = (&inner.uploads, &inner.fetches);
+            Collection::new(&inner.shared, leftovers, dry_run, &stop, &mut progress).run()
         })
         .await
     }
@@ -400,6 +430,7 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
     let layout = Layout::new(config.root.clone());
     root::refuse_world_writable(layout.root())?;
     let lock = root::lock(&layout, &disk)?;
+    let is_new = format::read(&layout)?.is_none();
     format::check(&layout, &disk)?;
     for dir in [
         layout.blobs(),
@@ -412,6 +443,9 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
     }
     root::refuse_case_folding(&layout, &disk)?;
     root::empty_tmp(&layout, &disk)?;
+    if !is_new {
+        disk.inherit();
+    }
     let boot = fs::read_to_string(BOOT_ID)
         .map_err(|source| Error::io("read", Path::new(BOOT_ID), source))?;
     let disk = Arc::new(disk);
@@ -426,7 +460,13 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
         blobs.clone(),
         links.clone(),
         boot.trim(),
-    );
+    )?;
+    let fetches = Fetches::new(fetch::Ground {
+        disk: Arc::clone(&disk),
+        layout: layout.clone(),
+        blobs: blobs.clone(),
+        links: links.clone(),
+    });
     let shared = Shared {
         config,
         layout,
@@ -439,6 +479,7 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
     Ok(Store(Arc::new(Inner {
         shared: Arc::new(shared),
         uploads,
+        fetches,
         keeping: Arc::default(),
         reindexing: tokio::sync::Mutex::default(),
         _lock: lock,

@@ -121,6 +121,43 @@ async fn everything_acknowledged_is_synced_before_the_answer() {
     clean("delete of a blob");
 }
 
+/// Notes when everything left by an earlier process was synced, and when something was given a name.
+#[derive(Default)]
+struct Order(Mutex<Vec<&'static str>>);
+
+impl Hook for Order {
+    fn before(&self, op: &Op<'_>) -> io::Result<()> {
+        let noted = match op {
+            Op::SyncAll { .. } => "sync all",
+            Op::SyncDir { path } if path.ends_with("_tags") => "tag",
+            _ => return Ok(()),
+        };
+        self.0.lock().expect("no panic under the lock").push(noted);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_is_synced_before_the_first_answer_builds_upon_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let config = Config::new(dir.path().join("data"));
+    let manifest = image(b"1", &[], "");
+    let mut noted = Vec::new();
+    for _ in 0..2 {
+        let order = Arc::new(Order::default());
+        let hook = Some(Arc::clone(&order) as Arc<dyn Hook>);
+        let store = Store::create_or_open_hooked(config.clone(), hook).await;
+        let store = store.expect("opens");
+        for _ in 0..2 {
+            put(&store, &repo("a"), &manifest, &["v"]).await;
+        }
+        let order = order.0.lock().expect("no panic under the lock").clone();
+        noted.push(order);
+    }
+    // In a new store there is nothing left by anybody.
+    assert_eq!(noted, [vec!["tag", "tag"], vec!["sync all", "tag", "tag"]]);
+}
+
 /// Fails every change that `when` picks.
 struct Fail<F>(i32, F);
 

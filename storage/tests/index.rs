@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use common::{Fixture, image, put, repo};
 use roadstead_storage::{Config, Error, Store};
 
@@ -75,4 +78,26 @@ async fn a_deleted_or_damaged_index_is_built_anew() {
         store.rebuild_index().await.expect("rebuilds");
         assert_eq!(listed(&store).await, ["a", "a-b", "a/z", "b"], "{damage}");
     }
+}
+
+#[tokio::test]
+async fn a_rebuild_that_was_stopped_is_done_by_whoever_keeps_the_index() {
+    let it = with_repositories().await;
+    let kept = it.store.clone();
+    let keep = async { kept.keep_index().await.map(drop) };
+    let stopped = async {
+        let stop = Arc::new(AtomicBool::new(false));
+        let after_the_first = Arc::clone(&stop);
+        let progress = move |_| after_the_first.store(true, Ordering::Relaxed);
+        let stopped = it.store.reindex(stop, progress).await;
+        assert!(matches!(stopped, Err(Error::Stopped)), "{stopped:?}");
+        while !it.store.index_ready() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        kept = keep => panic!("{kept:?}"),
+        () = stopped => {}
+    }
+    assert_eq!(listed(&it.store).await, ["a", "a-b", "a/z", "b"]);
 }

@@ -1,8 +1,8 @@
 //! The commands that look after a registry, as data.
 //!
-//! They cross the admin socket, so they hold no path and no password: files are read and written by
-//! who gave the command, and of a password only the hash goes over. Knows nothing of how they are
-//! carried out.
+//! They cross the admin socket, so they hold no password, of which only the hash goes over, and no path
+//! but that of a backup: all other files are read and written by who gave the command. Knows nothing
+//! of how they are carried out.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::admin::failure::Failure;
+use crate::admin::place::Place;
 use crate::auth::name::UserName;
 use crate::auth::password::PasswordHash;
 
@@ -49,6 +50,11 @@ pub(crate) enum Command {
     RepoShow {
         /// Which.
         name: RepoName,
+    },
+    /// Copy the store.
+    StoreBackup {
+        /// Where to.
+        place: Place,
     },
     /// Take away what nothing needs.
     StoreGc {
@@ -117,6 +123,7 @@ impl Command {
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self {
+            Self::StoreBackup { .. } => Some("the same command goes on where it was stopped"),
             Self::StoreGc { .. } => {
                 Some("what it took away stays away; `roadstead store gc` takes the rest")
             }
@@ -156,6 +163,9 @@ impl Display for Command {
             Self::RepoList => f.write_str("list the repositories"),
             Self::RepoRemove { target, .. } => write!(f, "remove {target}"),
             Self::RepoShow { name } => write!(f, "describe the repository {name}"),
+            Self::StoreBackup { place } => {
+                write!(f, "back the store up to {}", place.dir().display())
+            }
             Self::StoreGc { .. } => f.write_str("collect what nothing needs"),
             Self::StoreReindex => f.write_str("build the index anew"),
             Self::StoreScrub => f.write_str("scrub the store"),

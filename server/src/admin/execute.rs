@@ -5,6 +5,7 @@
 //! in reports and failures. Invariant: what it reports as done is on disk.
 
 use std::error::Error as StdError;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use roadstead_certs::{Clock, ServerTls};
@@ -17,9 +18,10 @@ use tracing::info;
 use crate::admin::certificates::CertificateWork;
 use crate::admin::command::{Command, Part, RepoTarget};
 use crate::admin::failure::Failure;
+use crate::admin::place::Place;
 use crate::admin::report::{
-    Collected, Reindexed, Removed, Report, Repositories, ShownConfig, User, Users as UserList,
-    WriteConfig,
+    Collected, Reindexed, Removed, Report, Repositories, ShownConfig, StoreContent, User,
+    Users as UserList, WriteConfig,
 };
 use crate::admin::watch::Watch;
 use crate::auth::table::Account;
@@ -124,6 +126,7 @@ impl Context {
             Command::RepoList => self.list_repositories().await,
             Command::RepoRemove { target, dry_run } => self.remove(target, dry_run).await,
             Command::RepoShow { name } => self.show_repository(&name).await,
+            Command::StoreBackup { place } => self.back_up(place, watch).await,
             Command::StoreGc { dry_run } => self.collect(dry_run, watch).await,
             Command::StoreReindex => self.reindex(watch).await,
             Command::StoreScrub => self.scrub(watch).await,
@@ -234,6 +237,20 @@ impl Context {
         Ok(Report::Removed(Removed::new(removal, dry_run)))
     }
 
+    async fn back_up(&self, place: Place, watch: &Watch) -> Result<Report, Error> {
+        let (place, unseen) = spawn_blocking(move || {
+            let unseen = place.unseen().map(ToOwned::to_owned);
+            (place, unseen)
+        })
+        .await?;
+        if let Some(dir) = unseen {
+            return Err(Error::Elsewhere { dir });
+        }
+        let dir = place.dir().to_owned();
+        let work = self.0.upkeep.back_up(dir, &watch.stop, watch.progress());
+        Ok(Report::BackedUp(work.await?.into()))
+    }
+
     async fn collect(&self, dry_run: bool, watch: &Watch) -> Result<Report, Error> {
         let work = self
             .0
@@ -255,7 +272,9 @@ impl Context {
     }
 
     async fn count(&self) -> Result<Report, Error> {
-        Ok(Report::Store(self.0.store.stat().await?.into()))
+        let store = &self.0.store;
+        let (stat, usage) = (store.stat().await?, store.usage().await?);
+        Ok(Report::Store(StoreContent::new(&stat, usage)))
     }
 }
 
@@ -264,6 +283,8 @@ impl Context {
 enum Error {
     #[error(transparent)]
     Certificates(#[from] roadstead_certs::Error),
+    #[error("{} is not the directory that it is here, or none", dir.display())]
+    Elsewhere { dir: PathBuf },
     #[error("there is no such repository, tag or manifest")]
     NotThere,
     #[error("the work ended by a fault of this program")]
@@ -279,9 +300,19 @@ enum Error {
 impl Error {
     fn describe(&self, attempted: &Command) -> Failure {
         let failure = Failure::because(attempted.to_string(), self as &(dyn StdError + 'static));
+        if let (Command::StoreBackup { place }, Self::Store(error)) = (attempted, self)
+            && let Some(hint) = place.way_out(error)
+        {
+            return failure.hint(hint);
+        }
         match self {
+            Self::Elsewhere { .. } => {
+                failure.hint("a service has a /tmp of its own and no /home: name a place elsewhere")
+            }
             Self::NotThere => failure.hint("`roadstead repo list` shows what there is"),
-            Self::Store(StoreError::Collecting) => failure.hint("wait until it is done"),
+            Self::Store(StoreError::BackingUp | StoreError::Collecting) => {
+                failure.hint("wait until it is done")
+            }
             Self::Store(StoreError::Stopped) => attempted.stopped(),
             Self::Store(StoreError::IndexNotReady) => failure.hint("try again in a moment"),
             Self::Users(UsersError::Taken { .. }) => {

@@ -165,6 +165,9 @@ fn refused(command: &Command, error: &StoreError) -> Outcome {
         StoreError::Locked { .. } => {
             Outcome::Held(failure.hint("wait for the other process, or stop it"))
         }
+        StoreError::UnfinishedBackup { .. } => {
+            Outcome::Failed(failure.hint("give the command that was to make it once more"))
+        }
         StoreError::NotAStore { .. } => Outcome::Failed(failure.hint(HOW_TO_MAKE_ONE)),
         _ => Outcome::Failed(failure),
     }

@@ -12,6 +12,7 @@ mod door;
 pub(crate) mod execute;
 pub(crate) mod failure;
 mod local;
+pub(crate) mod place;
 pub(crate) mod report;
 pub(crate) mod socket;
 mod telling;

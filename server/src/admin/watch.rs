@@ -36,12 +36,16 @@ pub(crate) struct Step {
 pub(crate) enum Phase {
     /// Repositories are checked.
     Check,
+    /// Blobs are copied; in bytes.
+    Copy,
     /// Blobs are read; in bytes.
     Hash,
     /// Repositories are added to the index.
     Index,
     /// Manifests are read.
     Mark,
+    /// Repositories are copied.
+    Names,
     /// Something that this file does not know yet.
     Other,
     /// Blobs are taken away.
@@ -52,9 +56,11 @@ impl From<storage::Progress> for Step {
     fn from(progress: storage::Progress) -> Self {
         let phase = match progress.phase {
             storage::Phase::Check => Phase::Check,
+            storage::Phase::Copy => Phase::Copy,
             storage::Phase::Hash => Phase::Hash,
             storage::Phase::Index => Phase::Index,
             storage::Phase::Mark => Phase::Mark,
+            storage::Phase::Names => Phase::Names,
             storage::Phase::Sweep => Phase::Sweep,
             _ => Phase::Other,
         };

@@ -7,6 +7,8 @@
 mod basic;
 pub(crate) mod config;
 mod credentials;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub(crate) mod grant;
 pub(crate) mod name;
 pub(crate) mod password;

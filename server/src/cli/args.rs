@@ -291,6 +291,14 @@ pub(super) enum Store {
         #[command(flatten)]
         format: Format,
     },
+    /// Copy the store while it is used, and later what is new; `serve --data DIR` runs on the copy
+    Backup {
+        /// Where to: a new or empty directory, or an earlier backup
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        #[command(flatten)]
+        format: Format,
+    },
 }
 
 #[derive(Debug, Subcommand)]

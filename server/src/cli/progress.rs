@@ -65,14 +65,16 @@ fn write(text: &str) {
 fn text(step: Step, elapsed: Duration) -> String {
     let Step { phase, done, total } = step;
     let amount = |number: u64| match phase {
-        Phase::Hash => print::size(number),
+        Phase::Copy | Phase::Hash => print::size(number),
         _ => number.to_string(),
     };
     let what = match phase {
         Phase::Check => "checking repositories",
+        Phase::Copy => "copying blobs",
         Phase::Hash => "reading blobs",
         Phase::Index => "listing repositories",
         Phase::Mark => "reading manifests",
+        Phase::Names => "copying repositories",
         Phase::Other => "working",
         Phase::Sweep => "taking blobs away",
     };

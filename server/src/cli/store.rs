@@ -1,12 +1,14 @@
 //! `roadstead store`: looking after the data.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use crate::admin::client::{ask, ask_watching};
 use crate::admin::command::Command;
 use crate::admin::failure::{Exit, Failure};
-use crate::admin::report::{Collected, Reindexed, Report, Scrubbed, StoreContent};
-use crate::cli::args::Store;
+use crate::admin::place::Place;
+use crate::admin::report::{BackedUp, Collected, Reindexed, Report, Scrubbed, StoreContent};
+use crate::cli::args::{Format, Store};
 use crate::cli::print;
 use crate::cli::progress::Lines;
 use crate::config::Source;
@@ -14,7 +16,8 @@ use crate::config::Source;
 /// Carries out one of the commands.
 ///
 /// # Errors
-/// Says what was attempted and why it failed; of a scrub, also that something is lost.
+/// Says what was attempted and why it failed; of a scrub, also that something is lost, and of a backup
+/// that something is missing.
 pub(super) fn run(source: &Source, command: &Store) -> Result<(), Failure> {
     match *command {
         Store::Stat { format } => match ask(source, &Command::StoreStat)? {
@@ -46,6 +49,26 @@ pub(super) fn run(source: &Source, command: &Store) -> Result<(), Failure> {
             }
             _ => Err(Failure::other_report()),
         },
+        Store::Backup { ref dir, format } => back_up(source, dir, format),
+    }
+}
+
+fn back_up(source: &Source, dir: &Path, format: Format) -> Result<(), Failure> {
+    let place = Place::seen(dir).map_err(|error| {
+        let failure = Failure::because(format!("look at {}", dir.display()), &error);
+        failure.hint("DIR itself is made, what it lies in has to be there")
+    })?;
+    let dir = place.dir().to_owned();
+    match wait(source, &Command::StoreBackup { place })? {
+        Report::BackedUp(done) => {
+            if format.json {
+                print::json(&done)?;
+            } else {
+                print::text(&backed_up_text(&done, &dir))?;
+            }
+            gaps(&done)
+        }
+        _ => Err(Failure::other_report()),
     }
 }
 
@@ -57,6 +80,10 @@ fn wait(source: &Source, command: &Command) -> Result<Report, Failure> {
 
 fn content_text(content: &StoreContent) -> String {
     let row = |name: &str, value: String| [name.to_owned(), value];
+    let space = &content.space;
+    let limit = space
+        .max_size
+        .map_or_else(|| "no limit".to_owned(), print::size);
     print::table(&[
         row("repositories", content.repositories.to_string()),
         row("tags", content.tags.to_string()),
@@ -64,7 +91,49 @@ fn content_text(content: &StoreContent) -> String {
         row("blobs", content.blobs.to_string()),
         row("size", print::size(content.blob_bytes)),
         row("uploads", content.uploads.to_string()),
+        row("may take", limit),
+        row("disk free", print::size(space.free)),
+        row("kept free", print::size(space.keep_free)),
     ])
+}
+
+fn backed_up_text(done: &BackedUp, dir: &Path) -> String {
+    let mut text = String::new();
+    for path in &done.damaged {
+        let _ = writeln!(text, "{path} is damaged or missing");
+    }
+    let blobs = |number| print::count(number, "blob");
+    let (copied, size) = (blobs(done.copied_blobs), print::size(done.copied_bytes));
+    let _ = writeln!(
+        text,
+        "copied {copied} ({size}), removed {}",
+        blobs(done.removed_blobs)
+    );
+    let holds = [(done.tags, "tag"), (done.manifests, "manifest")];
+    let holds = holds.map(|(number, noun)| print::count(number, noun));
+    let repositories = match done.repositories {
+        1 => "1 repository".to_owned(),
+        number => format!("{number} repositories"),
+    };
+    let (holds, all) = (holds.join(", "), blobs(done.blobs));
+    let _ = writeln!(
+        text,
+        "{} holds {repositories}, {holds}, {all}",
+        dir.display()
+    );
+    text
+}
+
+/// The failure that a copy is where something is missing.
+fn gaps(done: &BackedUp) -> Result<(), Failure> {
+    if done.is_complete {
+        return Ok(());
+    }
+    let failure = Failure::new("copy everything that was acknowledged");
+    Err(failure
+        .since("the store is damaged, the report says where; all else is copied")
+        .hint("`roadstead store scrub` says what it affects, and an earlier backup may have it")
+        .exit(Exit::Partly))
 }
 
 fn collected_text(collected: &Collected) -> String {

@@ -6,6 +6,8 @@
 pub(crate) mod address;
 mod checked;
 pub(crate) mod environment;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod host;
 pub(crate) mod invalid;
 mod mirroring;

@@ -11,6 +11,8 @@ mod body;
 mod budget;
 mod challenge;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod header;
 mod listing;
 mod manifests;

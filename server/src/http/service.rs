@@ -42,6 +42,7 @@ use crate::http::uploads;
 use crate::registry::Registry;
 use crate::shutdown::{Tasks, caught};
 use crate::telemetry::{METRICS_TYPE, Metrics};
+use crate::upkeep::Upkeep;
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -64,6 +65,8 @@ pub(crate) struct Parts {
     pub(crate) tls: Arc<ServerTls>,
     /// Whose `X-Forwarded-*` counts.
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Knows what room the store has.
+    pub(crate) upkeep: Upkeep,
 }
 
 /// Answers requests; clones share everything.
@@ -301,10 +304,16 @@ impl Service {
     /// Metrics go to administrators, and to whoever is on this machine already. Credentials that
     /// came and are wrong are refused even there: a collector that has some wants to know.
     async fn metrics(&self, peer: Peer, head: &Head) -> Result<Response<Body>, Error> {
-        let Parts { auth, metrics, .. } = &self.0.parts;
+        let Parts {
+            auth,
+            metrics,
+            upkeep,
+            ..
+        } = &self.0.parts;
         let caller = auth.authenticate(&head.headers).await;
         let caller = caller.map_err(|error| Error::login_failed(error, Challenge::Basic))?;
         if caller.is_admin() || status::is_local(peer, &head.headers) {
+            upkeep.measure().await;
             Ok(status::metrics(METRICS_TYPE, metrics.encode()))
         } else if caller.is_anonymous() {
             Err(Error::challenge(Challenge::Basic))

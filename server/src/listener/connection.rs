@@ -2,15 +2,19 @@
 //!
 //! Owns the clocks and limits of a connection. What is spoken is settled by the handshake (ALPN), and
 //! is HTTP/1.1 without one; nothing sniffs, for a sniffer has no timeout. Invariant: a client that
-//! stalls, in a handshake, a head, a body or while it is sent an answer, is let go after a while.
+//! stalls, in a handshake, a head, a body or while it is sent an answer, is let go after a while; one
+//! that is slow is served for as long as it takes.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
@@ -19,13 +23,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use roadstead_certs::ServerTls;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::http::{Observed, Peer, Service};
+use crate::http::{Peer, Service};
+use crate::listener::movement::Movement;
 use crate::report::chain;
 use crate::shutdown::Tasks;
 use crate::stall::Stalling;
@@ -34,20 +38,20 @@ use crate::stall::Stalling;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client may take for the head of a request, and be idle between two.
 const HEAD: Duration = Duration::from_secs(30);
-/// How long an HTTP/2 connection may be without a new request; requests underway still finish.
-const IDLE: Duration = Duration::from_mins(5);
-/// How long a client may take nothing of an answer.
+/// How long a client may take nothing of an answer. Nor may an HTTP/2 connection be idle for longer,
+/// nor take longer to wind down.
 const STALL: Duration = Duration::from_mins(1);
 /// What hyper reads, and gathers of an answer, at once.
 const BUFFER: usize = 128 * 1024;
-/// Requests of one HTTP/2 connection at a time.
-const STREAMS: u32 = 128;
+/// Requests of one HTTP/2 connection at a time: more than clients make, and each may hold a file.
+const STREAMS: u32 = 32;
 /// Names and values of one request's head; tokens that name many repositories are long.
 const HEAD_BYTES: u32 = 64 * 1024;
 /// What a client may send on one HTTP/2 stream, and on the whole connection, before we have read it.
 /// Fixed and not adaptive, for what may be underway is what may be in memory.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
+
 /// One accepted connection.
 pub(super) struct Connection {
     /// The other end, and whether it speaks TLS.
@@ -69,13 +73,23 @@ impl Connection {
         // is about to fail anyway.
         let _ = stream.set_nodelay(true);
         let stream = Stalling::new(stream, STALL);
-        let Some(tls) = &self.tls else {
-            return self.http1(stream).await;
+        let Self {
+            peer,
+            tls,
+            service,
+            tasks,
+            stop,
+        } = self;
+        let answer = move |request| {
+            let service = service.clone();
+            async move { service.answer(peer, request).await }
+        };
+        let Some(tls) = tls else {
+            return http1(stream, answer, &stop).await;
         };
         // Asked for each connection, so that a renewed certificate counts from the next one on.
         let handshake = TlsAcceptor::from(tls.config()).accept(stream);
-        let handshake = self
-            .stop
+        let handshake = stop
             .run_until_cancelled(timeout(HANDSHAKE, handshake))
             .await;
         match handshake {
@@ -84,80 +98,106 @@ impl Connection {
             Some(Ok(Err(error))) => debug!(%error, "A handshake failed"),
             Some(Ok(Ok(stream))) => {
                 if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                    self.http2(stream).await;
+                    http2(stream, answer, tasks, &stop).await;
                 } else {
-                    self.http1(stream).await;
+                    http1(stream, answer, &stop).await;
                 }
             }
         }
     }
+}
 
-    async fn http1(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
-            .max_buf_size(BUFFER)
-            .serve_connection(
-                TokioIo::new(stream),
-                service_fn(|request| self.answer(request)),
-            );
-        self.drive(connection, pending(), http1::Connection::graceful_shutdown)
-            .await;
-    }
+async fn http1<A, F, B>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    answer: A,
+    stop: &CancellationToken,
+) where
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<B>>,
+    B: Body<Error: Error + Send + Sync + 'static> + 'static,
+{
+    let service = service_fn(|request| {
+        let answer = answer(request);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), service);
+    drive(
+        connection,
+        http1::Connection::graceful_shutdown,
+        stop,
+        pending,
+    )
+    .await;
+}
 
-    async fn http2(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let service = self.service.clone();
-        let peer = self.peer;
-        let (asked, mut requests) = watch::channel(());
-        let answer = move |request| {
-            asked.send_replace(());
-            let service = service.clone();
-            async move { Ok::<_, Infallible>(service.answer(peer, request).await) }
-        };
-        let connection = http2::Builder::new(Streams(self.tasks.clone()))
-            .timer(TokioTimer::new())
-            .keep_alive_interval(HEAD)
-            .max_concurrent_streams(STREAMS)
-            .max_header_list_size(HEAD_BYTES)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_send_buf_size(BUFFER)
-            .serve_connection(TokioIo::new(stream), service_fn(answer));
-        // HTTP/1.1 has its clock on the next head; here a connection could be kept for ever by
-        // nothing but answers to our pings.
-        let idle = async move { while let Ok(Ok(())) = timeout(IDLE, requests.changed()).await {} };
-        self.drive(connection, idle, http2::Connection::graceful_shutdown)
-            .await;
-    }
+async fn http2<A, F, B>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    answer: A,
+    tasks: Tasks,
+    stop: &CancellationToken,
+) where
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Error + Send + Sync + 'static> + Send + Unpin + 'static,
+{
+    let movement = Movement::new();
+    let service = service_fn(|request| {
+        let debt = movement.owe();
+        let answer = answer(request);
+        async move { Ok::<_, Infallible>(answer.await.map(|body| debt.settle(body))) }
+    });
+    let connection = http2::Builder::new(Streams(tasks))
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEAD)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEAD_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), service);
+    // The clocks of HTTP/1.1, on the next head and on a write that waits, are of no use here.
+    let ceased = || movement.ceased(STALL);
+    drive(
+        connection,
+        http2::Connection::graceful_shutdown,
+        stop,
+        ceased,
+    )
+    .await;
+}
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Observed>, Infallible> {
-        Ok(self.service.answer(self.peer, request).await)
-    }
-
-    /// Runs a connection to its end; once told to stop, or idle, it takes no further request.
-    async fn drive<C>(
-        &self,
-        connection: C,
-        idle: impl Future<Output = ()>,
-        wind_down: impl FnOnce(Pin<&mut C>),
-    ) where
-        C: Future<Output = hyper::Result<()>>,
-    {
-        let mut connection = pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => Some(ended),
-            () = self.stop.cancelled() => None,
-            () = idle => None,
-        };
-        let ended = if let Some(ended) = ended {
-            ended
-        } else {
-            wind_down(connection.as_mut());
-            connection.await
-        };
-        if let Err(error) = ended {
-            debug!(error = %chain(&error), "A connection ended early");
+/// Runs a connection to its end. Told to stop, or once all has `ceased`, it takes no further request;
+/// once all has ceased again, it is given up.
+async fn drive<C, F>(
+    connection: C,
+    wind_down: impl FnOnce(Pin<&mut C>),
+    stop: &CancellationToken,
+    ceased: impl Fn() -> F,
+) where
+    C: Future<Output = hyper::Result<()>>,
+    F: Future<Output = ()>,
+{
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = stop.cancelled() => None,
+        () = ceased() => None,
+    };
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        wind_down(connection.as_mut());
+        tokio::select! {
+            ended = connection => ended,
+            () = ceased() => return debug!("A client took nothing of what it asked for"),
         }
+    };
+    if let Err(error) = ended {
+        debug!(error = %chain(&error), "A connection ended early");
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod reload;
 mod upkeep;
 
+use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use roadstead_storage::Store;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -45,6 +46,8 @@ pub(crate) use self::error::Error;
 const INDEX_HEAD_START: Duration = Duration::from_secs(2);
 /// How long transfers may go on after an order to stop.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long after an index could not be built it is tried again.
+const INDEX_PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs the registry until a signal ends it.
 ///
@@ -119,6 +122,7 @@ impl App {
         let bound: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
         let address = config.public_address(&bound);
         let metrics = Metrics::new();
+        let upkeep = Upkeep::new(store.clone(), metrics.upkeep());
         let tasks = Tasks::new();
         let service = Service::new(Parts {
             address: address
@@ -131,9 +135,9 @@ impl App {
             tasks: tasks.clone(),
             tls: Arc::clone(&tls),
             trusted_proxies: config.trusted_proxies.clone(),
+            upkeep: upkeep.clone(),
         });
         let connections = Arc::new(Semaphore::new(max_connections()));
-        let upkeep = Upkeep::new(store.clone(), metrics.upkeep());
         let shared = Shared {
             service,
             connections,
@@ -203,7 +207,9 @@ impl App {
             let (every, grace) = (storage.gc_every.duration(), storage.gc_grace.duration());
             let collection = upkeep::collect(upkeep.clone(), every, grace, stop.clone());
             tasks.worker("collection", collection);
-            tasks.worker("scrub", upkeep::scrub(upkeep, stop.clone()));
+            tasks.worker("scrub", upkeep::scrub(upkeep.clone(), stop.clone()));
+            // Once, so that no push waits until the store is counted.
+            tasks.worker("room", async move { upkeep.measure().await });
             tasks.worker("admin", admin.run(context, stop.clone()));
             for listener in listeners {
                 announce(&format!("listening {}", listener.url()));
@@ -290,19 +296,28 @@ fn bind_all(addresses: &[SocketAddr], config: &Config) -> Result<Vec<TcpListener
     addresses.iter().map(bind).collect()
 }
 
-/// Builds the index if it has to be, tells `built`, and builds it again whenever it is lost.
+/// Builds the index if it has to be, tells `built`, and builds it again whenever it is lost. One that
+/// cannot be built is tried again after a while: descriptors or room on the disk may be back then.
 async fn keep_index(store: Store, stop: CancellationToken, built: oneshot::Sender<()>) {
+    let mut built = Some(built);
     let keep = async {
-        if !store.index_ready() {
-            store.rebuild_index().await?;
+        loop {
+            let kept = async {
+                if !store.index_ready() {
+                    store.rebuild_index().await?;
+                }
+                if let Some(built) = built.take() {
+                    // Nobody may be waiting any more.
+                    let _ = built.send(());
+                }
+                store.keep_index().await
+            };
+            let Err(error) = kept.await;
+            error!(error = %chain(&error), "The index cannot be built, repositories cannot be listed");
+            sleep(INDEX_PAUSE).await;
         }
-        // Nobody may be waiting any more.
-        let _ = built.send(());
-        store.keep_index().await
     };
-    if let Some(Err(error)) = stop.run_until_cancelled(keep).await {
-        error!(error = %chain(&error), "The index cannot be built, repositories cannot be listed");
-    }
+    let _: Option<Infallible> = stop.run_until_cancelled(keep).await;
 }
 
 /// Tells whoever started us, on stdout. That nobody listens there is no reason not to serve.

@@ -2,7 +2,7 @@
 //!
 //! Collection begins one grace after the start, and then at each `storage.gc_every`: what a client was
 //! promised before a restart is never taken from it, and a server that is started every day collects
-//! every day. A scrub begins an hour after the start where the last one was cut off, reads no faster
+//! every day. A backup holds it off, and then it does not wait for its next turn. A scrub begins an hour after the start where the last one was cut off, reads no faster
 //! than a disk hardly notices, and rests for a week once it is through. What fails is logged and tried
 //! again at its next turn; a panic ends the process, as that of any worker.
 
@@ -16,6 +16,9 @@ use tracing::{error, info};
 
 use crate::report::chain;
 use crate::upkeep::Upkeep;
+
+/// How long after a backup was found in the way collection tries again.
+const BACKUP_PAUSE: Duration = Duration::from_mins(10);
 
 /// How long after the start a scrub goes on, and after one that failed the next begins.
 const SCRUB_PAUSE: Duration = Duration::from_hours(1);
@@ -38,14 +41,23 @@ pub(super) async fn collect(
 ) {
     let mut pause = grace;
     while stop.run_until_cancelled(sleep(pause)).await.is_some() {
-        match upkeep.collect(false, &stop, |_| {}).await {
+        pause = match upkeep.collect(false, &stop, |_| {}).await {
             // The store has logged what went.
-            Ok(_) => {}
+            Ok(_) => every,
             Err(Error::Stopped) => return,
-            Err(Error::Collecting) => info!("A command collects already"),
-            Err(error) => error!(error = %chain(&error), "Collecting failed"),
-        }
-        pause = every;
+            Err(Error::BackingUp) => {
+                info!("Collecting waits for a backup");
+                every.min(BACKUP_PAUSE)
+            }
+            Err(Error::Collecting) => {
+                info!("A command collects already");
+                every
+            }
+            Err(error) => {
+                error!(error = %chain(&error), "Collecting failed");
+                every
+            }
+        };
     }
 }
 

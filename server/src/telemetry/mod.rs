@@ -4,6 +4,7 @@
 //! into it. Labels come from closed sets only: methods, route templates, classes of status. Nothing
 //! here names a repository, a user or an address.
 
+mod space;
 pub(crate) mod upkeep;
 
 use std::io::{IsTerminal, stderr};

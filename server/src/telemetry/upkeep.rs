@@ -1,4 +1,4 @@
-//! The numbers of the store's upkeep: collections, scrubs and what they found.
+//! The numbers of the store's upkeep: backups, collections, scrubs and what they found; and its room.
 //!
 //! They count what was done to the store, whoever asked for it. A dry run does nothing and is not
 //! counted. Invariant: `lost` is what the last whole scrub found missing, so that it falls again when
@@ -9,11 +9,16 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use roadstead_storage::{Collected, Error, Outcome, Scrubbed};
+use roadstead_storage::{BackedUp, Collected, Error, Outcome, Scrubbed, Usage};
+
+use crate::telemetry::space::Space;
 
 /// The numbers. Clones count into the same ones.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
+    backed_up_blobs: Counter,
+    backed_up_bytes: Counter,
+    backups: Family<Ended, Counter>,
     collected_blobs: Counter,
     collected_bytes: Counter,
     collections: Family<Ended, Counter>,
@@ -21,6 +26,7 @@ pub(crate) struct Counts {
     lost: Gauge,
     scrubbed_bytes: Counter,
     scrubs: Family<Ended, Counter>,
+    space: Space,
 }
 
 /// How a run ended, or what became of a defect.
@@ -33,6 +39,9 @@ impl Counts {
     /// Makes them part of what `/metrics` tells.
     pub(super) fn register(&self, registry: &mut Registry) {
         let Self {
+            backed_up_blobs,
+            backed_up_bytes,
+            backups,
             collected_blobs,
             collected_bytes,
             collections,
@@ -40,7 +49,19 @@ impl Counts {
             lost,
             scrubbed_bytes,
             scrubs,
+            space,
         } = self.clone();
+        registry.register("backups", "Backups that ended", backups);
+        registry.register(
+            "backed_up_blobs",
+            "Blobs that backups copied",
+            backed_up_blobs,
+        );
+        registry.register(
+            "backed_up_bytes",
+            "Bytes of blobs that backups copied",
+            backed_up_bytes,
+        );
         registry.register("collections", "Collections that ended", collections);
         registry.register(
             "collected_blobs",
@@ -64,6 +85,21 @@ impl Counts {
             defects,
         );
         registry.register("lost", "Losses that the last scrub found", lost);
+        space.register(registry);
+    }
+
+    /// Counts a backup that ended. One that is missing what is damaged counts as failed: somebody
+    /// should look.
+    pub(crate) fn backup(&self, outcome: &Result<BackedUp, Error>) {
+        let ended = match outcome {
+            Ok(done) if !done.is_complete() => Ended { outcome: "failed" },
+            outcome => ended(outcome),
+        };
+        self.backups.get_or_create(&ended).inc();
+        if let Ok(done) = outcome {
+            self.backed_up_blobs.inc_by(done.copied);
+            self.backed_up_bytes.inc_by(done.bytes);
+        }
     }
 
     /// Counts a collection that ended.
@@ -92,6 +128,11 @@ impl Counts {
             lost += i64::from(defect.outcome == Outcome::Lost);
         }
         self.lost.set(lost);
+    }
+
+    /// Notes what the store takes and what room there is.
+    pub(crate) fn space(&self, usage: Usage) {
+        self.space.set(usage);
     }
 }
 

@@ -18,6 +18,9 @@ use crate::walk;
 /// What is copied at once, in bytes.
 const STEP: u64 = 1024 * 1024;
 
+/// A blob of so many bytes is synced by itself, and does not stay in the kernel's memory.
+const LARGE: u64 = 64 * 1024;
+
 /// How much has been copied, in bytes.
 #[derive(Debug, Default)]
 struct Meter {
@@ -79,16 +82,16 @@ impl Backup<'_> {
             self.target.layout.blob(&digest),
         );
         let tmp = self.target.layout.tmp_file();
-        let poured = self
-            .pour(digest, &from, &tmp, meter)
-            .and_then(|poured| match poured {
-                Some(bytes) => self.target.name(&tmp, &to).map(|()| Some(bytes)),
-                None => Ok(None),
-            });
+        let poured = self.pour(digest, &from, &tmp, meter);
         if !matches!(poured, Ok(Some(_))) {
             self.target.disk.discard(&tmp);
         }
         if let Some(bytes) = poured? {
+            if bytes < LARGE {
+                self.target.name_when_synced(tmp, to)?;
+            } else {
+                self.target.name(&tmp, &to)?;
+            }
             self.report.copied += 1;
             self.report.bytes += bytes;
             self.held.insert(digest);
@@ -105,8 +108,8 @@ impl Backup<'_> {
         Ok(())
     }
 
-    /// Copies the bytes of a blob into a new file, synced: so many, or `None` when they are not the
-    /// blob's.
+    /// Copies the bytes of a blob into a new file, which is synced when it is large: so many, or `None`
+    /// when they are not the blob's.
     fn pour(
         &mut self,
         digest: Digest,
@@ -151,9 +154,11 @@ impl Backup<'_> {
         if hasher.finish() != digest {
             return Ok(None);
         }
-        disk.sync_file(&file, tmp)?;
-        forget_cached(&source);
-        forget_cached(&file);
+        if length >= LARGE {
+            disk.sync_file(&file, tmp)?;
+            forget_cached(&source);
+            forget_cached(&file);
+        }
         Ok(Some(length))
     }
 }

@@ -1,10 +1,10 @@
 //! Backup: a copy of a store in use, that is a store itself.
 //!
 //! Nothing in the copy ever dangles, wherever a backup ends: blobs come before the records that need
-//! them, records before tags, and what goes, goes the other way round. Most blobs are copied before
-//! anything is asked of repositories, each of which is then read in one moment under its lock; so the
-//! copy shows all repositories as they were within the short time that reading them takes. No blob may
-//! go meanwhile: whoever begins a backup holds collection off.
+//! them, records before tags, and what goes, goes the other way round; a first copy does not open before
+//! it is whole. Most blobs are copied before anything is asked of repositories, each of which is then
+//! read in one moment under its lock; so the copy shows all repositories as they were within the short
+//! time that reading them takes. No blob may go meanwhile: whoever begins a backup holds collection off.
 //!
 //! What is damaged in the store is not copied, and neither it nor what a scrub has set aside is taken to
 //! be gone: there the copy keeps what it has.
@@ -94,13 +94,13 @@ impl<'a> Backup<'a> {
     }
 
     pub(crate) fn run(mut self) -> Result<BackedUp, Error> {
-        self.copy_blobs()?;
-        self.copy_trees()?;
-        self.copy_repositories()?;
-        self.drop_blobs()?;
-        self.target.finish()?;
+        if let Err(error) = self.copy_all() {
+            self.target.give_up();
+            return Err(error);
+        }
         self.report.blobs = self.held.len() as u64;
         info!(
+            dir = %self.target.layout.root().display(),
             repositories = self.report.repositories,
             blobs = self.report.blobs,
             copied = self.report.copied,
@@ -109,6 +109,14 @@ impl<'a> Backup<'a> {
             "Backed up"
         );
         Ok(self.report)
+    }
+
+    fn copy_all(&mut self) -> Result<(), Error> {
+        self.copy_blobs()?;
+        self.copy_trees()?;
+        self.copy_repositories()?;
+        self.drop_blobs()?;
+        self.target.finish()
     }
 
     /// Copies every repository, those too of which only the copy still knows.

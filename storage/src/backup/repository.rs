@@ -51,7 +51,7 @@ impl Backup<'_> {
     fn add(&mut self, snapshot: &Snapshot, copy: &RepoLayout) -> Result<(), Error> {
         let target = &mut self.target;
         for folder in &snapshot.folders {
-            target.disk.make_dirs(&copy.dir().join(folder))?;
+            target.make_dirs(&copy.dir().join(folder))?;
         }
         for blob in &snapshot.links {
             target.mark(&copy.blob(blob))?;

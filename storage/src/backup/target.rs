@@ -1,8 +1,9 @@
 //! The directory that becomes the copy: whether it may, and how files get there.
 //!
-//! A file is on disk before it gets its name; that the name is on disk is settled by the next
-//! [`sync`](Target::sync), once for all files of a directory. Whoever needs an order between files syncs
-//! between them.
+//! A file is on disk before it gets its name, small ones many at a time; that the name is on disk is
+//! settled by the next [`sync`](Target::sync). Whoever needs an order between files syncs between them.
+//! A first copy does not open before it is whole, and what is found in it later is compared, or has the
+//! name of its digest: there names need no order, and one sync at the end does for all.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -21,6 +22,11 @@ use crate::walk;
 /// What may lie in an empty directory: leavings of a backup that hardly began, and a file system's own.
 const NOTHING: [&str; 3] = ["lock", "tmp", "lost+found"];
 
+/// So many files wait for their names at once.
+const WAITING: usize = 1024;
+/// More files or directories than these are not synced one by one, but with all of the file system.
+const FEW: usize = 16;
+
 /// A small file: its bytes, and its time, which of a record is that of its last use.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Kept {
@@ -33,7 +39,11 @@ pub(super) struct Kept {
 pub(super) struct Target {
     pub(super) disk: Disk,
     pub(super) layout: Layout,
-    /// Directories with names that may not be on disk.
+    /// Nothing opens here until all of it is there.
+    is_first: bool,
+    /// Files in `tmp/` that may not be on disk, each with the name that it gets then.
+    waiting: Vec<(PathBuf, PathBuf)>,
+    /// Directories with names that may not be on disk; of a first copy none is remembered.
     unsynced: BTreeSet<PathBuf>,
     _lock: File,
 }
@@ -76,6 +86,8 @@ impl Target {
         let target = Self {
             disk,
             layout,
+            is_first: form != Some(Form::Copy),
+            waiting: Vec::new(),
             unsynced: BTreeSet::new(),
             _lock: lock,
         };
@@ -94,7 +106,7 @@ impl Target {
         self.disk.sync_dir(&dir)
     }
 
-    /// Puts a file under the name `path`, whole or not at all.
+    /// Puts a small file under the name `path`, whole or not at all, once it is on disk.
     pub(super) fn put(
         &mut self,
         path: &Path,
@@ -110,22 +122,72 @@ impl Target {
         let put = self
             .disk
             .write_at(&file, &tmp, 0, bytes)
-            .and_then(|()| self.disk.touch(&tmp, *modified))
-            .and_then(|()| self.disk.sync_file(&file, &tmp))
-            .and_then(|()| self.name(&tmp, path));
-        if put.is_err() {
+            .and_then(|()| self.disk.touch(&tmp, *modified));
+        if let Err(error) = put {
             self.disk.discard(&tmp);
+            return Err(error);
         }
-        put
+        self.name_when_synced(tmp, path.to_owned())
     }
 
-    /// Gives a synced file the name it keeps.
+    /// Gives a synced file the name it keeps; where that fails, the file is removed.
     pub(super) fn name(&mut self, tmp: &Path, path: &Path) -> Result<(), Error> {
         let dir = parent(path);
-        self.disk.make_dirs(dir)?;
-        self.disk.rename(tmp, path)?;
-        self.unsynced.insert(dir.to_owned());
+        let named = self
+            .make_dirs(dir)
+            .and_then(|()| self.disk.rename(tmp, path));
+        match named {
+            Ok(()) => self.changed(dir),
+            Err(_) => self.disk.discard(tmp),
+        }
+        named
+    }
+
+    /// Gives a file the name it keeps, together with others and after all of them are on disk.
+    pub(super) fn name_when_synced(&mut self, tmp: PathBuf, path: PathBuf) -> Result<(), Error> {
+        self.waiting.push((tmp, path));
+        if self.waiting.len() < WAITING {
+            return Ok(());
+        }
+        self.name_waiting()
+    }
+
+    fn name_waiting(&mut self) -> Result<(), Error> {
+        if self.waiting.len() > FEW {
+            self.disk.sync_all()?;
+        } else {
+            for (tmp, _) in &self.waiting {
+                let file = self.disk.open_for_writing(tmp)?;
+                self.disk.sync_file(&file, tmp)?;
+            }
+        }
+        while let Some((tmp, path)) = self.waiting.pop() {
+            self.name(&tmp, &path)?;
+        }
         Ok(())
+    }
+
+    /// Leaves nothing half done after a backup that ended early: what was copied stays, if it can. On a
+    /// disk in doubt all is left as it is; `tmp/` is emptied when the target is opened again.
+    pub(super) fn give_up(&mut self) {
+        if self.name_waiting().is_err() && self.disk.broken().is_none() {
+            for (tmp, _) in self.waiting.drain(..) {
+                self.disk.discard(&tmp);
+            }
+        }
+    }
+
+    /// Makes a directory and what is missing above it. What is there is on disk: it was synced when the
+    /// target was opened, or is by this.
+    pub(super) fn make_dirs(&self, dir: &Path) -> Result<(), Error> {
+        if dir.is_dir() {
+            return Ok(());
+        }
+        if !self.is_first {
+            return self.disk.make_dirs(dir);
+        }
+        self.make_dirs(parent(dir))?;
+        self.disk.make_dir(dir)
     }
 
     /// Makes an empty file whose name says it all.
@@ -134,17 +196,19 @@ impl Target {
             return Ok(());
         }
         let dir = parent(path);
-        self.disk.make_dirs(dir)?;
+        self.make_dirs(dir)?;
         let file = self.disk.create(path)?;
-        self.disk.sync_file(&file, path)?;
-        self.unsynced.insert(dir.to_owned());
+        if !self.is_first {
+            self.disk.sync_file(&file, path)?;
+        }
+        self.changed(dir);
         Ok(())
     }
 
     /// Removes a file.
     pub(super) fn remove(&mut self, path: &Path) -> Result<(), Error> {
         if self.disk.remove(path)? {
-            self.unsynced.insert(parent(path).to_owned());
+            self.changed(parent(path));
         }
         Ok(())
     }
@@ -156,23 +220,41 @@ impl Target {
         }
         for dir in repository.dir().ancestors() {
             if dir == self.layout.repos() || !self.disk.remove_dir(dir)? {
-                return self.disk.sync_dir(dir);
+                self.changed(dir);
+                return self.sync();
             }
         }
         Ok(())
     }
 
-    /// Brings every name given or removed so far to the disk.
-    pub(super) fn sync(&mut self) -> Result<(), Error> {
-        for dir in std::mem::take(&mut self.unsynced) {
-            self.disk.sync_dir(&dir)?;
+    /// Names were given or removed in this directory.
+    fn changed(&mut self, dir: &Path) {
+        if !self.is_first {
+            self.unsynced.insert(dir.to_owned());
         }
-        Ok(())
+    }
+
+    /// Brings every name given or removed so far to the disk, where what follows depends on it.
+    pub(super) fn sync(&mut self) -> Result<(), Error> {
+        if self.is_first {
+            return Ok(());
+        }
+        self.name_waiting()?;
+        let unsynced = std::mem::take(&mut self.unsynced);
+        if unsynced.len() > FEW {
+            return self.disk.sync_all();
+        }
+        unsynced.iter().try_for_each(|dir| self.disk.sync_dir(dir))
     }
 
     /// The copy is whole: from here on it opens.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
-        self.sync()?;
+        if self.is_first {
+            self.name_waiting()?;
+            self.disk.sync_all()?;
+        } else {
+            self.sync()?;
+        }
         format::write_as(Form::Copy, &self.layout, &self.disk)
     }
 }

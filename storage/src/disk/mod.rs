@@ -39,6 +39,8 @@ pub(crate) struct Disk {
     /// Directories below the root whose own entry is known to be on disk.
     durable: Mutex<HashSet<PathBuf>>,
     syncs: DirSyncs,
+    /// Whether there may be names that an earlier process gave and did not sync.
+    inherited: Mutex<bool>,
 }
 
 impl Disk {
@@ -49,6 +51,7 @@ impl Disk {
             broken: OnceLock::new(),
             durable: Mutex::default(),
             syncs: DirSyncs::default(),
+            inherited: Mutex::new(false),
         }
     }
 
@@ -150,7 +153,10 @@ impl Disk {
             offset,
             bytes,
         };
-        self.change(&op, "write", path, || file.write_all_at(bytes, offset))
+        let takes = |length| self.hook.as_ref().map_or(length, |hook| hook.takes(length));
+        self.change(&op, "write", path, || {
+            write_all_at(file, bytes, offset, takes)
+        })
     }
 
     /// Cuts the file to `length` bytes.
@@ -165,9 +171,26 @@ impl Disk {
         synced.inspect_err(|error| self.doubt(error))
     }
 
-    /// Brings the entries of the directory to the disk. Syncs of one directory that are asked for at
-    /// the same time are shared.
+    /// From here on nothing is acknowledged before what is below the root already is on disk: who left it
+    /// there may have been killed before it synced it, and it is as visible as all else.
+    pub(crate) fn inherit(&self) {
+        *self.inherited() = true;
+    }
+
+    /// Brings what was inherited to the disk, if that has not been done.
+    fn settle(&self) -> Result<(), Error> {
+        let mut inherited = self.inherited();
+        if *inherited {
+            self.sync_all()?;
+            *inherited = false;
+        }
+        Ok(())
+    }
+
+    /// Brings the entries of the directory to the disk, and before the first ones what was inherited.
+    /// Syncs of one directory that are asked for at the same time are shared.
     pub(crate) fn sync_dir(&self, dir: &Path) -> Result<(), Error> {
+        self.settle()?;
         self.syncs.run(dir, || {
             let opened = File::open(dir);
             let opened = opened.map_err(|source| Error::io("open the directory", dir, source))?;
@@ -331,6 +354,12 @@ impl Disk {
         }
     }
 
+    fn inherited(&self) -> MutexGuard<'_, bool> {
+        self.inherited
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -343,6 +372,28 @@ impl std::fmt::Debug for Disk {
             .field("broken", &self.broken)
             .finish_non_exhaustive()
     }
+}
+
+/// Writes all of `bytes`, in as many calls as it takes: the system may take fewer at once than it is given,
+/// and is given no more than `takes` says.
+fn write_all_at(
+    file: &File,
+    mut bytes: &[u8],
+    mut offset: u64,
+    takes: impl Fn(usize) -> usize,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write_at(&bytes[..takes(bytes.len())], offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                bytes = &bytes[written..];
+                offset += written as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn absent_is_false(removed: Result<(), Error>) -> Result<bool, Error> {

@@ -79,4 +79,9 @@ pub trait Hook: Send + Sync {
     /// # Errors
     /// What the change shall fail with instead of being made.
     fn before(&self, op: &Op<'_>) -> io::Result<()>;
+
+    /// How many of `length` bytes the disk takes at once, at least one; a write goes on with the rest.
+    fn takes(&self, length: usize) -> usize {
+        length
+    }
 }

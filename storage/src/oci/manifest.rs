@@ -287,6 +287,43 @@ mod tests {
     }
 
     #[test]
+    fn a_key_in_another_case_is_refused_wherever_a_reader_could_take_it_for_one_of_ours() {
+        for key in [
+            "Annotations",
+            "artifacttype",
+            "CONFIG",
+            "Layers",
+            "layer\u{17f}",
+            "\\u004cayers",
+            "Manifests",
+            "MediaType",
+            "SchemaVersion",
+            "Subject",
+        ] {
+            let text = image(&format!(r#","{key}":null"#));
+            refuses(Some(IMAGE), &text, "only in case");
+        }
+        for key in ["ArtifactType", "Digest", "URLs", "Platform"] {
+            let text = image("").replace(r#""size""#, &format!(r#""{key}":null,"size""#));
+            refuses(Some(IMAGE), &text, "only in case");
+        }
+        let platform = r#"{"architecture":"arm","os":"linux","Variant":"v7"}"#;
+        let child = CONFIG.replace(r#""size""#, &format!(r#""platform":{platform},"size""#));
+        let index = format!(r#"{{"schemaVersion":2,"manifests":[{child}]}}"#);
+        refuses(Some(INDEX), &index, "only in case");
+
+        for fields in [r#""a":1,"A":2"#, r#""x":[{"\u212a":1,"k":2}]"#] {
+            refuses(Some(IMAGE), &image(&format!(",{fields}")), "twice");
+        }
+    }
+
+    #[test]
+    fn case_counts_in_annotations_and_no_name_is_ours_where_we_read_nothing() {
+        let text = image(r#","annotations":{"a":"1","A":"2","Layers":"3"},"x":{"Layers":[]}"#);
+        assert!(parse(Some(IMAGE), &text).is_ok());
+    }
+
+    #[test]
     fn a_manifest_of_exactly_the_limit_is_taken_and_one_byte_more_is_not() {
         let frame = image(r#","annotations":{"a":""}"#);
         let padded = |length: usize| {

@@ -48,13 +48,25 @@ impl Files {
     }
 
     pub(super) fn find(&self, reference: &Reference) -> Result<Option<Record>, Error> {
-        let digest = match reference {
-            Reference::Digest(digest) => *digest,
-            Reference::Tag(tag) => match self.tag_record(tag)? {
-                Some(record) => record.digest,
-                None => return Ok(None),
-            },
+        let tag = match reference {
+            Reference::Digest(digest) => return self.find_digest(*digest),
+            Reference::Tag(tag) => tag,
         };
+        let Some(named) = self.tag_record(tag)? else {
+            return Ok(None);
+        };
+        if let Some(found) = self.find_digest(named.digest)? {
+            return Ok(Some(found));
+        }
+        // It may have been deleted after the tag was moved away from it. Under the lock nobody does that.
+        let _guard = self.shared.locks.blocking_lock(&self.name);
+        match self.tag_record(tag)? {
+            Some(named) => self.find_digest(named.digest),
+            None => Ok(None),
+        }
+    }
+
+    fn find_digest(&self, digest: Digest) -> Result<Option<Record>, Error> {
         let record = self.manifest_record(digest)?;
         Ok(record.map(
             |ManifestRecord {
@@ -158,12 +170,22 @@ impl Files {
             return Ok(None);
         };
         let path = self.layout.manifest(&digest);
-        let bytes = self.read_manifest(digest)?;
+        let Some(bytes) = self.read_if_kept(digest)? else {
+            return Ok(None);
+        };
         let manifest = Manifest::parse(Some(record.media_type.as_str()), bytes);
         let defect = "the manifest is not what its record says";
         manifest
             .map(Some)
             .map_err(|_| Error::Damaged { path, defect })
+    }
+
+    /// The bytes of a manifest that was just found here; `None` when it was deleted, and collected, since.
+    pub(super) fn read_if_kept(&self, digest: Digest) -> Result<Option<Bytes>, Error> {
+        match self.read_manifest(digest) {
+            Err(Error::Damaged { .. }) if !self.has_manifest(digest)? => Ok(None),
+            read => read.map(Some),
+        }
     }
 
     pub(crate) fn read_manifest(&self, digest: Digest) -> Result<Bytes, Error> {

@@ -24,7 +24,7 @@ use crate::link::Links;
 use crate::lock::Locks;
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, Reference, RepoName, Tag};
 use crate::pool::blocking;
-use crate::record::{Origin, Principal};
+use crate::record::{Origin, Principal, TagRecord, Timestamp};
 
 /// A manifest as it is stored.
 #[derive(Debug, Clone)]
@@ -63,12 +63,23 @@ pub struct Put {
     pub by: Principal,
 }
 
+/// What a tag names, how it came to, and how fresh that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TagState {
+    /// What it names.
+    pub digest: Digest,
+    /// How it came here.
+    pub origin: Origin,
+    /// When its upstream last said that it names this; `None` for one that has no upstream.
+    pub checked_at: Option<Timestamp>,
+}
+
 /// What storing a manifest did.
 #[derive(Debug, Clone)]
 pub struct PutOutcome {
     /// Content it refers to that this repository does not hold.
     pub missing: Vec<Digest>,
-    /// Each tag set, and what it named before.
+    /// Each tag set, and what it named before. A pull-through sets no tag that came in any other way.
     pub tags: Vec<(Tag, Option<Digest>)>,
 }
 
@@ -195,18 +206,19 @@ impl Repo {
     pub async fn manifest(&self, reference: &Reference) -> Result<Option<Stored>, Error> {
         let reference = reference.clone();
         self.run(move |files| {
-            let Some(record) = files.find(&reference)? else {
-                return Ok(None);
-            };
-            let Record {
-                digest, media_type, ..
-            } = record;
-            let bytes = files.read_manifest(digest)?;
-            Ok(Some(Stored {
-                digest,
-                media_type,
-                bytes,
-            }))
+            while let Some(record) = files.find(&reference)? {
+                let Record {
+                    digest, media_type, ..
+                } = record;
+                if let Some(bytes) = files.read_if_kept(digest)? {
+                    return Ok(Some(Stored {
+                        digest,
+                        media_type,
+                        bytes,
+                    }));
+                }
+            }
+            Ok(None)
         })
         .await
     }
@@ -221,6 +233,71 @@ impl Repo {
     pub async fn manifest_record(&self, reference: &Reference) -> Result<Option<Record>, Error> {
         let reference = reference.clone();
         self.run(move |files| files.find(&reference)).await
+    }
+
+    /// What a tag names at present.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when its record is, and the file system's.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn tag(&self, tag: &Tag) -> Result<Option<TagState>, Error> {
+        let tag = tag.clone();
+        self.run(move |files| {
+            let record = files.tag_record(&tag)?;
+            Ok(record.map(
+                |TagRecord {
+                     digest,
+                     origin,
+                     checked_at,
+                     ..
+                 }| TagState {
+                    digest,
+                    origin,
+                    checked_at,
+                },
+            ))
+        })
+        .await
+    }
+
+    /// Notes that the upstream of a tag has just said that it still names `digest`. Nothing happens when
+    /// it names something else by now, or was pushed.
+    ///
+    /// # Errors
+    /// As [`tag`](Self::tag).
+    ///
+    /// # Cancel safety
+    /// Once it holds the repository's lock it runs to its end.
+    pub async fn confirm_tag(&self, tag: &Tag, digest: Digest) -> Result<(), Error> {
+        let tag = tag.clone();
+        self.change(move |files| files.confirm_tag(&tag, digest))
+            .await
+    }
+
+    /// How a manifest from this repository's upstream refers to a blob, if one does; a manifest that was
+    /// pushed does not count.
+    ///
+    /// # Errors
+    /// As [`manifest`](Self::manifest).
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn referred_blob(&self, blob: Digest) -> Result<Option<Descriptor>, Error> {
+        self.run(move |files| files.referred(blob)).await
+    }
+
+    /// Serves from now on a blob that is in the store, and that the caller has made sure this
+    /// repository's upstream has too. False when it is not in the store. On disk when this returns true.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end.
+    pub async fn link_confirmed(&self, blob: Digest) -> Result<bool, Error> {
+        self.run(move |files| files.link_confirmed(blob)).await
     }
 
     /// Stores a manifest and sets its tags. All of it is on disk when this returns.

@@ -12,8 +12,9 @@ use super::files::Files;
 use super::{Put, PutOutcome, Shared};
 use crate::error::Error;
 use crate::layout::RepoLayout;
-use crate::oci::{Digest, Manifest, Tag};
-use crate::record::{self, ManifestRecord, TagRecord};
+use crate::oci::{Descriptor, Digest, Manifest, Tag};
+use crate::record::{self, ManifestRecord, Origin, TagRecord};
+use crate::rehash::is_loss;
 use crate::walk;
 
 impl Files {
@@ -22,16 +23,22 @@ impl Files {
             manifest,
             digest,
             tags,
-            origin,
+            origin: put_origin,
             by,
         } = put;
         let actual = manifest.digest(digest.algorithm());
         if actual != *digest {
             return Err(Error::digest_mismatch(*digest, actual));
         }
+        let is_kept =
+            |origin| *put_origin == Origin::PulledThrough && origin != Origin::PulledThrough;
         let mut moved = Vec::with_capacity(tags.len());
         for tag in tags {
-            let before = self.tag_record(tag)?.map(|record| record.digest);
+            let before = self.tag_record(tag)?;
+            if before.as_ref().is_some_and(|before| is_kept(before.origin)) {
+                continue;
+            }
+            let before = before.map(|record| record.digest);
             if before.is_some_and(|before| before != *digest) {
                 self.refuse_immutable(tag)?;
             }
@@ -42,7 +49,7 @@ impl Files {
         let lease = leases.hold(*digest);
         leases.need(*digest);
         drop(lease);
-        let missing = self.claim(manifest)?;
+        let missing = self.claim(manifest, *put_origin)?;
         let now = self.shared.config.clock.now().into();
 
         let lease = leases.hold(*digest);
@@ -53,21 +60,26 @@ impl Files {
                 .disk
                 .mark(&self.layout.referrer(&subject.digest, digest))?;
         }
-        let record = ManifestRecord {
-            media_type: manifest.media_type().clone(),
-            size: manifest.bytes().len() as u64,
-            stored_at: now,
-            by: by.clone(),
-            origin: *origin,
-        };
-        self.write_record(&self.layout.manifest(digest), &record)?;
+        let known = self.manifest_record(*digest);
+        // One that cannot be read is written anew.
+        if !known.is_ok_and(|known| known.is_some_and(|known| is_kept(known.origin))) {
+            let record = ManifestRecord {
+                media_type: manifest.media_type().clone(),
+                size: manifest.bytes().len() as u64,
+                stored_at: now,
+                by: by.clone(),
+                origin: *put_origin,
+            };
+            self.write_record(&self.layout.manifest(digest), &record)?;
+        }
         let record = TagRecord {
             digest: *digest,
             set_at: now,
             by: by.clone(),
-            origin: *origin,
+            origin: *put_origin,
+            checked_at: (*put_origin != Origin::Pushed).then_some(now),
         };
-        for tag in tags {
+        for (tag, _) in &moved {
             self.write_record(&self.layout.tag(tag), &record)?;
         }
         self.shared.index.add_repository(&self.name);
@@ -78,14 +90,64 @@ impl Files {
     }
 
     /// Keeps collection away from what the manifest needs, and says what this repository does not hold.
-    fn claim(&self, manifest: &Manifest) -> Result<Vec<Digest>, Error> {
-        let Shared { blobs, .. } = &*self.shared;
-        for blob in manifest.blobs() {
-            let _lease = blobs.leases().hold(blob.digest);
-            blobs.leases().need(blob.digest);
-            blobs.promise(blob.digest)?;
+    ///
+    /// A client that pushes a manifest does not show that it may read what it refers to. An upstream that
+    /// has it in the same repository does: what of it is in the store already need not be fetched.
+    fn claim(&self, manifest: &Manifest, origin: Origin) -> Result<Vec<Digest>, Error> {
+        let Shared { blobs, links, .. } = &*self.shared;
+        for Descriptor { digest, .. } in manifest.blobs() {
+            let _lease = blobs.leases().hold(*digest);
+            blobs.leases().need(*digest);
+            let is_here = blobs.promise(*digest)?.is_some();
+            if is_here && origin != Origin::Pushed && !links.has(&self.name, *digest)? {
+                links.link(&self.name, *digest)?;
+            }
         }
         self.missing(manifest)
+    }
+
+    /// Serves from now on a blob of the store that this repository's upstream has too. False when it is
+    /// not in the store.
+    pub(super) fn link_confirmed(&self, blob: Digest) -> Result<bool, Error> {
+        let Shared { blobs, links, .. } = &*self.shared;
+        let _lease = blobs.leases().hold(blob);
+        if blobs.promise(blob)?.is_none() {
+            return Ok(false);
+        }
+        links.link(&self.name, blob)?;
+        Ok(true)
+    }
+
+    /// How a manifest from this repository's upstream refers to a blob, if one does.
+    pub(super) fn referred(&self, blob: Digest) -> Result<Option<Descriptor>, Error> {
+        for digest in self.manifest_digests()? {
+            let record = self.manifest_record(digest)?;
+            if record.is_none_or(|record| record.origin == Origin::Pushed) {
+                continue;
+            }
+            let manifest = self.parse_manifest(digest)?;
+            let mut blobs = manifest.iter().flat_map(Manifest::blobs);
+            if let Some(found) = blobs.find(|descriptor| descriptor.digest == blob) {
+                return Ok(Some(found.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes that the upstream of a tag has just said that it still names this.
+    pub(super) fn confirm_tag(&self, tag: &Tag, digest: Digest) -> Result<(), Error> {
+        let Some(record) = self.tag_record(tag)? else {
+            return Ok(());
+        };
+        if record.digest != digest || record.origin == Origin::Pushed {
+            return Ok(());
+        }
+        let now = self.shared.config.clock.now().into();
+        let record = TagRecord {
+            checked_at: Some(now),
+            ..record
+        };
+        self.write_record(&self.layout.tag(tag), &record)
     }
 
     pub(super) fn delete(&self, digest: Digest) -> Result<Option<Vec<Tag>>, Error> {
@@ -94,10 +156,12 @@ impl Files {
         }
         let tags = self.tags_of(digest)?;
         self.remove_tags(&tags)?;
-        // A damaged manifest can be deleted too; its mark, if it had one, then names nothing.
-        if let Ok(Some(manifest)) = self.parse_manifest(digest)
-            && let Some(subject) = manifest.subject()
-        {
+        let manifest = match self.parse_manifest(digest) {
+            // A damaged manifest can be deleted too; its mark, if it had one, then names nothing.
+            Err(error) if is_loss(&error) => None,
+            parsed => parsed?,
+        };
+        if let Some(subject) = manifest.as_ref().and_then(Manifest::subject) {
             self.remove_synced(&self.layout.referrer(&subject.digest, &digest))?;
         }
         self.remove_synced(&self.layout.manifest(&digest))?;

@@ -43,6 +43,9 @@ impl Ground {
         if let Err(error) = self.disk.remove_dir(&files.dir) {
             warn!(path = %files.dir.display(), %error, "Could not remove an ended upload");
         }
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        // What is left is a session still, and is removed once more.
+        if !files.dir.exists() {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

@@ -10,6 +10,8 @@
 //! Bytes go through a hasher on their way to the file, a batch at a time on the blocking pool; while
 //! one batch is written the caller may fetch the next.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod ground;
 mod handle;
 mod id;

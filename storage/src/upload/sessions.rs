@@ -1,6 +1,5 @@
 //! All sessions of a store: begins them, finds them again, and lets one request have one at a time.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -45,8 +44,8 @@ impl Uploads {
         blobs: Blobs,
         links: Links,
         boot: &str,
-    ) -> Self {
-        let open = fs::read_dir(layout.uploads()).map_or(0, Iterator::count);
+    ) -> Result<Self, Error> {
+        let open = walk::names(&layout.uploads(), |_| Some(()))?.len();
         let ground = Ground {
             disk,
             layout,
@@ -55,10 +54,10 @@ impl Uploads {
             boot: boot.into(),
             open: Arc::new(AtomicUsize::new(open)),
         };
-        Self {
+        Ok(Self {
             ground,
             locks: Arc::default(),
-        }
+        })
     }
 
     /// How many sessions are open.
@@ -123,21 +122,20 @@ impl Uploads {
     ) -> Result<Session, Error> {
         let files = Files::new(&self.ground.layout, id.0);
         let state = files
-            .load(&self.ground.boot)
+            .load(&self.ground.boot)?
             .filter(|state| state.repository == *repository && state.owner == *owner)
             .ok_or(Error::UploadUnknown)?;
         let hash = state.hash.resume().ok_or(Error::UploadUnknown)?;
         let offset = state.offset;
-        let file = self.ground.disk.open_for_writing(&files.data)?;
-        let metadata = file
-            .metadata()
-            .map_err(|source| Error::io("look at", &files.data, source))?;
-        if metadata.len() < offset {
+        let length = walk::metadata(&files.data)?.map(|metadata| metadata.len());
+        let Some(length) = length.filter(|length| *length >= offset) else {
+            // Or they are a blob already, of an end that failed on its last steps.
             warn!(%id, "An upload has lost bytes and is given up");
             self.ground.remove(&files);
             return Err(Error::UploadUnknown);
-        }
-        if metadata.len() > offset {
+        };
+        let file = self.ground.disk.open_for_writing(&files.data)?;
+        if length > offset {
             // Written, but neither hashed into the state nor answered.
             self.ground.cut(&file, &files, offset)?;
         }

@@ -1,6 +1,7 @@
 //! What is on disk of a session: its bytes, and twice a record of how far they go.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,6 +13,7 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::oci::{HasherState, RepoName};
 use crate::record::{self, Principal};
+use crate::rehash::is_loss;
 use crate::walk;
 
 /// What is kept of a session.
@@ -52,11 +54,15 @@ impl Files {
         }
     }
 
-    /// What the session has come to, if its files can be believed.
-    pub(super) fn load(&self, boot: &str) -> Option<State> {
-        let read = |path: &Path| record::decode::<State>(&fs::read(path).ok()?);
-        let state = read(&self.state).filter(|state| state.boot == boot);
-        state.or_else(|| read(&self.checkpoint))
+    /// What the session has come to; `None` when its files are gone or cannot be believed.
+    ///
+    /// # Errors
+    /// When a file cannot be read now but may be later: an older one in its place would take bytes back.
+    pub(super) fn load(&self, boot: &str) -> Result<Option<State>, Error> {
+        match read(&self.state)?.filter(|state| state.boot == boot) {
+            Some(state) => Ok(Some(state)),
+            None => read(&self.checkpoint),
+        }
     }
 
     /// When the session was last written to; `None` when it is gone.
@@ -82,5 +88,20 @@ impl Files {
     pub(super) fn save_checkpoint(&self, disk: &Disk, state: &State) -> Result<(), Error> {
         disk.remove(&self.next)?;
         disk.put(&self.next, &self.checkpoint, &record::encode(state))
+    }
+}
+
+fn read(path: &Path) -> Result<Option<State>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(record::decode(&bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => {
+            let error = Error::io("read", path, source);
+            if is_loss(&error) {
+                Ok(None)
+            } else {
+                Err(error)
+            }
+        }
     }
 }

@@ -28,7 +28,7 @@ impl Uploads {
         step: impl FnMut(u64) -> Result<(), Error>,
     ) -> Result<bool, Error> {
         let files = Files::new(&self.ground.layout, id.0);
-        let Some(state) = files.load(&self.ground.boot) else {
+        let Some(state) = files.load(&self.ground.boot)? else {
             return Ok(true);
         };
         let file = match File::open(&files.data) {

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use roadstead_storage::{Config, Error, Hook, Op, Store};
 
-use crate::common::{files_below, image, push_blob, put, repo};
+use crate::common::{files_below, image, push_blob, put, repo, try_put};
 use crate::content::{Content, content, content_of};
 use crate::disk_model::{Change, Disk, Loss, Recorder};
 use crate::{back_up, digest_of, populate, remove};
@@ -73,6 +73,48 @@ async fn a_target_that_is_full_at_any_moment_leaves_no_wrong_store_and_nothing_h
     assert_eq!(content(&copy).await, content_of(store, &dir).await);
 }
 
+/// Fails every sync below a directory, once it is told to, as a broken disk does.
+struct Broken {
+    dir: PathBuf,
+    is_broken: AtomicBool,
+}
+
+impl Hook for Broken {
+    fn before(&self, op: &Op<'_>) -> io::Result<()> {
+        match op {
+            Op::SyncFile { path }
+                if path.starts_with(&self.dir) && self.is_broken.load(Ordering::Relaxed) =>
+            {
+                Err(rustix::io::Errno::IO.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_a_disk_that_takes_nothing_more_can_still_be_copied_from_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (data, copy) = (dir.path().join("data"), dir.path().join("copy"));
+    let hook = Arc::new(Broken {
+        dir: data.clone(),
+        is_broken: AtomicBool::new(false),
+    });
+    let store = Store::create_or_open_hooked(Config::new(&data), Some(hook.clone()))
+        .await
+        .expect("opens");
+    let manifest = populate(&store, &data).await;
+    hook.is_broken.store(true, Ordering::Relaxed);
+    let refused = try_put(&store, &repo("a"), &manifest, &["broken"]).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert!(store.read_only().is_some());
+
+    let done = back_up(&store, &copy).await.expect("backs up");
+    assert!(done.is_complete());
+    let copied = content(&copy).await;
+    assert_eq!(copied, content_of(store, &dir).await);
+}
+
 fn concerns(change: &Change, dir: &Path) -> bool {
     match change {
         Change::Create(path)
@@ -80,6 +122,7 @@ fn concerns(change: &Change, dir: &Path) -> bool {
         | Change::Remove(path)
         | Change::RemoveDir(path)
         | Change::Rename(_, path)
+        | Change::SyncAll(path)
         | Change::SyncDir(path)
         | Change::SyncFile(path)
         | Change::Truncate(path, _)
@@ -99,13 +142,19 @@ async fn content_untouched(copy: &Path) -> Content {
     content(scratch.path()).await
 }
 
+/// Whatever a power cut left, the next backup makes a whole copy of it.
+async fn goes_on(store: &Store, crashed: &Path, later: &Content) {
+    back_up(store, crashed).await.expect("goes on");
+    assert_eq!(content(crashed).await, *later);
+}
+
 #[test]
 fn a_power_cut_at_any_step_leaves_the_last_copy_or_the_next_and_nothing_that_dangles() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let dir = tempfile::tempdir().expect("a temporary directory");
     let copy = dir.path().join("copy");
     let recorder = Arc::new(Recorder::default());
-    let (first, earlier, later) = runtime.block_on(async {
+    let (store, first, earlier, later) = runtime.block_on(async {
         let config = Config::new(dir.path().join("data"));
         let store = Store::create_or_open_hooked(config, Some(recorder.clone()))
             .await
@@ -116,12 +165,17 @@ fn a_power_cut_at_any_step_leaves_the_last_copy_or_the_next_and_nothing_that_dan
         let earlier = content_untouched(&copy).await;
         let a = repo("a");
         push_blob(&store, &a, b"other").await;
-        put(&store, &a, &image(b"other", &[], ""), &["latest"]).await;
+        // More than are synced one by one.
+        let tags: Vec<_> = (0..20).map(|number| format!("v2.{number}")).collect();
+        let mut tags: Vec<_> = tags.iter().map(String::as_str).collect();
+        tags.push("latest");
+        put(&store, &a, &image(b"other", &[], ""), &tags).await;
         let deleted = store.repo(&a).delete_manifest(digest_of(&manifest)).await;
         deleted.expect("deletes");
         remove(&store, &repo("a/b")).await;
         back_up(&store, &copy).await.expect("backs up");
-        (first, earlier, content_untouched(&copy).await)
+        let later = content_untouched(&copy).await;
+        (store, first, earlier, later)
     });
     let changes = recorder.changes();
     let mut disk = Disk::new(copy.clone());
@@ -143,6 +197,7 @@ fn a_power_cut_at_any_step_leaves_the_last_copy_or_the_next_and_nothing_that_dan
             match opened {
                 Ok(store) => drop(store),
                 Err(Error::NotAStore { .. } | Error::UnfinishedBackup { .. }) if step < first => {
+                    runtime.block_on(goes_on(&store, &crashed, &later));
                     continue;
                 }
                 Err(other) => panic!("after step {step} and {loss:?}: {other:?}"),
@@ -161,6 +216,9 @@ fn a_power_cut_at_any_step_leaves_the_last_copy_or_the_next_and_nothing_that_dan
                     !stays || held.get(name) == Some(digest),
                     "{name} after {step}, {loss:?}"
                 );
+            }
+            if matches!(loss, Loss::Some(_)) {
+                runtime.block_on(goes_on(&store, &crashed, &later));
             }
         }
     }

@@ -16,6 +16,7 @@ pub(crate) enum Change {
     Remove(PathBuf),
     RemoveDir(PathBuf),
     Rename(PathBuf, PathBuf),
+    SyncAll(PathBuf),
     SyncDir(PathBuf),
     SyncFile(PathBuf),
     Truncate(PathBuf, u64),
@@ -53,6 +54,7 @@ impl Hook for Recorder {
                 Change::RemoveDir(own(path))
             }
             Op::Rename { from, to } => Change::Rename(own(from), own(to)),
+            Op::SyncAll { path } => Change::SyncAll(own(path)),
             Op::SyncDir { path } => Change::SyncDir(own(path)),
             Op::SyncFile { path } => Change::SyncFile(own(path)),
             Op::Truncate { path, length } => Change::Truncate(own(path), *length),
@@ -137,6 +139,13 @@ impl Disk {
                     .expect("it had a name");
                 let (parent, name) = self.locate(to);
                 self.nodes[parent].now.entries.insert(name, inode);
+            }
+            // Only ever of the root, and what lies beside it is not ours.
+            Change::SyncAll(path) => {
+                assert_eq!(*path, self.root);
+                for node in &mut self.nodes {
+                    node.synced = node.now.clone();
+                }
             }
             Change::SyncDir(path) | Change::SyncFile(path) => {
                 // The directory above the root is not ours.

@@ -159,7 +159,10 @@ async fn an_index_that_lists_other_than_what_is_there_is_built_anew() {
         assert_eq!(progress.phase, Phase::Index);
         count.fetch_add(1, Ordering::Relaxed);
     };
-    it.store.reindex(progress).await.expect("builds");
+    it.store
+        .reindex(Arc::default(), progress)
+        .await
+        .expect("builds");
     assert_eq!(seen.load(Ordering::Relaxed), 1);
     let listed = it.store.repositories(None, 10).await.expect("lists");
     assert_eq!(listed, [repo("after")]);

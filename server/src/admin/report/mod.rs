@@ -16,11 +16,13 @@ use thiserror::Error;
 use crate::config::Config;
 use crate::config::address::Address;
 
-pub(crate) use self::store::{Collected, Reindexed, Scrubbed, StoreContent};
+pub(crate) use self::store::{BackedUp, Collected, Reindexed, Scrubbed, StoreContent};
 
 /// The outcome of a command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Report {
+    /// Of `StoreBackup`.
+    BackedUp(BackedUp),
     /// Of `CaShow`, `CaRenew` and `CaRotate`.
     Certificates(Box<Certificates>),
     /// Of `StoreGc`.

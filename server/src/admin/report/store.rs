@@ -3,7 +3,7 @@
 //! The documents of their `--json`, like all of `admin::report`; the words in them for problems and
 //! outcomes are the store's own.
 
-use roadstead_storage::{self as storage, Stat};
+use roadstead_storage::{self as storage, Stat, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,6 +23,46 @@ pub(crate) struct StoreContent {
     pub(crate) blob_bytes: u64,
     /// Uploads in progress.
     pub(crate) uploads: u64,
+    /// What room there is, in bytes.
+    pub(crate) space: Space,
+}
+
+/// What the store takes, may take, and has to leave, in bytes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Space {
+    /// What all blobs and uploads take; counted only where it is limited.
+    pub(crate) used: Option<u64>,
+    /// What they may take.
+    pub(crate) max_size: Option<u64>,
+    /// What of the disk is free.
+    pub(crate) free: u64,
+    /// What of the disk has to stay free.
+    pub(crate) keep_free: u64,
+}
+
+/// What a backup copied, and what the copy holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BackedUp {
+    /// Repositories in the copy.
+    pub(crate) repositories: u64,
+    /// Tags of all of these.
+    pub(crate) tags: u64,
+    /// Manifests of all of these.
+    pub(crate) manifests: u64,
+    /// Blobs in the copy, manifests among them.
+    pub(crate) blobs: u64,
+    /// Blobs copied this time.
+    pub(crate) copied_blobs: u64,
+    /// Bytes of these.
+    pub(crate) copied_bytes: u64,
+    /// Blobs taken away from the copy, since nothing in it needs them any more.
+    pub(crate) removed_blobs: u64,
+    /// Whether the copy has all that the store should have.
+    pub(crate) is_complete: bool,
+    /// Files of the store that are damaged or missing, below the data directory.
+    pub(crate) damaged: Vec<String>,
 }
 
 /// What a collection took away.
@@ -89,8 +129,26 @@ pub(crate) struct Reindexed {
     pub(crate) repositories: u64,
 }
 
-impl From<Stat> for StoreContent {
-    fn from(stat: Stat) -> Self {
+impl From<storage::BackedUp> for BackedUp {
+    fn from(done: storage::BackedUp) -> Self {
+        let damaged = done.damaged.iter().map(|path| path.display().to_string());
+        Self {
+            is_complete: done.is_complete(),
+            repositories: done.repositories,
+            tags: done.tags,
+            manifests: done.manifests,
+            blobs: done.blobs,
+            copied_blobs: done.copied,
+            copied_bytes: done.bytes,
+            removed_blobs: done.removed,
+            damaged: damaged.collect(),
+        }
+    }
+}
+
+impl StoreContent {
+    /// Puts together what the store holds and what room it has.
+    pub(crate) fn new(stat: &Stat, usage: Usage) -> Self {
         Self {
             repositories: stat.repositories,
             tags: stat.tags,
@@ -98,6 +156,12 @@ impl From<Stat> for StoreContent {
             blobs: stat.blobs,
             blob_bytes: stat.blob_bytes,
             uploads: stat.uploads,
+            space: Space {
+                used: usage.used,
+                max_size: usage.max_size,
+                free: usage.free,
+                keep_free: usage.keep_free,
+            },
         }
     }
 }

@@ -14,6 +14,7 @@ use std::fmt::{self, Display, Formatter};
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
 use serde_json::{Value, json};
 
 use crate::auth::AuthError;
@@ -158,12 +159,18 @@ impl Error {
             challenge,
             ..
         } = *self.0;
-        let mut error = json!({ "code": code.entry().0, "message": message });
+        let mut error = json!({ "code": code.entry().0, "message": &message });
         if let Some(detail) = detail {
             error["detail"] = detail;
         }
         let mut response = answer::json(status, &json!({ "errors": [error] }));
         response.headers_mut().extend(headers);
+        // Of a server's failure podman, buildah and skopeo show nothing but the status line.
+        if status.is_server_error()
+            && let Ok(reason) = ReasonPhrase::try_from(message.into_owned())
+        {
+            response.extensions_mut().insert(reason);
+        }
         if let Some(challenge) = challenge {
             let challenge = challenge.header(realm, service);
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
@@ -211,6 +218,11 @@ mod tests {
         assert!(error.to_string().contains("Input/output"), "{error}");
         let response = error.into_response("https://reg/token", "reg");
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let reason = response.extensions().get::<ReasonPhrase>();
+        assert_eq!(
+            reason.map(ReasonPhrase::as_bytes),
+            Some(&b"unknown error"[..])
+        );
         let errors = json!([{ "code": "UNKNOWN", "message": "unknown error" }]);
         assert_eq!(body(response), json!({ "errors": errors }));
     }

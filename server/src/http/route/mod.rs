@@ -4,6 +4,8 @@
 //! stands behind them. Invariant: whatever a route holds has passed the grammar of the
 //! specification.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod parse;
 mod query;
 mod refusal;
