@@ -6,6 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use http::{StatusCode, Uri};
+use roadstead_storage::Error as StoreError;
 use roadstead_storage::oci::{Digest, InvalidManifest};
 use thiserror::Error;
 
@@ -82,6 +83,9 @@ pub enum Error {
         /// Where it leads.
         whither: &'static str,
     },
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// No answer, or one that broke off.
     #[error("read {url}")]
     Transfer {
@@ -96,6 +100,8 @@ pub enum Error {
 /// Whose fault a failure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
+    /// This machine's: its disk, its space.
+    Local,
     /// Ours: credentials, configuration, what was asked for.
     Us,
     /// The upstream's, or of the network between.
@@ -123,6 +129,7 @@ impl Error {
                 Side::Us
             }
             Self::Login { .. } | Self::NotFound { .. } => Side::Us,
+            Self::Store(_) => Side::Local,
             _ => Side::Upstream,
         }
     }
@@ -136,6 +143,10 @@ impl Error {
                 ..
             } if is_passing(*status) => retry_after.map_or(Retry::Now, Retry::After),
             Self::Paused { left, .. } => Retry::After(*left),
+            Self::Transfer {
+                source: Broken(Failure::TooLarge { .. }),
+                ..
+            } => Retry::No,
             // Bytes are mangled on their way at times.
             Self::DigestMismatch { .. } | Self::Transfer { .. } => Retry::Now,
             _ => Retry::No,

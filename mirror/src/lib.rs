@@ -4,14 +4,22 @@
 //! not there. Nothing here spawns tasks of its own.
 
 mod client;
+mod copy;
 mod credentials;
 mod error;
+mod flight;
 mod net;
+mod pull_through;
 mod secret;
+mod sources;
+mod spawn;
 mod upstream;
 
 pub use self::client::{BlobStream, Client, Fetched, Patience};
 pub use self::credentials::{Credentials, InvalidCredentials};
 pub use self::error::{Broken, Error, Retry, Said, Side, Url};
 pub use self::net::{Authority, HostPattern, InvalidHost, Proxies, Timeouts};
+pub use self::pull_through::{Blob, Given, Place, PullThrough, Stale};
+pub use self::sources::{Found, Source, Sources, default_prefix};
+pub use self::spawn::{Spawn, Work};
 pub use self::upstream::{InvalidLocation, Location, Upstream};

@@ -6,10 +6,10 @@ use http::{Method, StatusCode};
 use roadstead_storage::oci::{Digest, RepoName};
 
 use super::scope::Scope;
-use super::site::Question;
+use super::site::{Part, Question, Site};
 use super::{Client, Patience};
 use crate::error::Error;
-use crate::net::Answer;
+use crate::net::{Answer, Failure};
 
 /// A blob on its way. Nothing of it has been checked.
 #[derive(Debug)]
@@ -17,10 +17,10 @@ pub struct BlobStream {
     answer: Answer,
     /// What is still to be passed over, where the upstream begins at the beginning.
     skip: u64,
-    /// How much is still to come, if the upstream says so.
-    left: Option<u64>,
     /// All of the blob, if the upstream says so.
     size: Option<u64>,
+    /// What is to be said when the next bytes are asked for.
+    failed: Option<Error>,
 }
 
 impl Client {
@@ -41,17 +41,45 @@ impl Client {
         let scope = Scope::Repository(repo.to_string());
         let scope = &scope;
         self.ask(patience, |site| async move {
-            let question = Question {
-                method: Method::GET,
-                url: site.url(&format!("{repo}/blobs/{digest}"))?,
-                scope,
-                accept: "",
-                from,
-            };
+            let question = question(&site, repo, digest, scope, Part::From(from))?;
             BlobStream::new(site.ask(&question).await?, from)
         })
         .await
     }
+
+    /// Makes sure that the upstream has a blob in a repository, without reading it.
+    ///
+    /// # Errors
+    /// As [`Client::blob`].
+    ///
+    /// # Cancel safety
+    /// Dropped, the request is given up.
+    pub async fn confirm_blob(&self, repo: &RepoName, digest: Digest) -> Result<(), Error> {
+        let scope = Scope::Repository(repo.to_string());
+        let scope = &scope;
+        self.ask(Patience::Request, |site| async move {
+            // Not by HEAD: some answer that otherwise than GET.
+            let question = question(&site, repo, digest, scope, Part::Taste)?;
+            site.ask(&question).await.map(drop)
+        })
+        .await
+    }
+}
+
+fn question<'a>(
+    site: &Site,
+    repo: &RepoName,
+    digest: Digest,
+    scope: &'a Scope,
+    part: Part,
+) -> Result<Question<'a>, Error> {
+    Ok(Question {
+        method: Method::GET,
+        url: site.url(&format!("{repo}/blobs/{digest}"))?,
+        scope,
+        accept: "",
+        part,
+    })
 }
 
 impl BlobStream {
@@ -62,7 +90,7 @@ impl BlobStream {
             return match range {
                 Some((begin, size)) if begin == from => Ok(Self {
                     skip: 0,
-                    left: length,
+                    failed: None,
                     size: size.or_else(|| Some(from + length?)),
                     answer,
                 }),
@@ -75,7 +103,7 @@ impl BlobStream {
         // Many registries do not know ranges.
         Ok(Self {
             skip: from,
-            left: length,
+            failed: None,
             size: length,
             answer,
         })
@@ -86,6 +114,24 @@ impl BlobStream {
         self.size
     }
 
+    /// Has this said when the next bytes are asked for.
+    pub(crate) fn put_back(&mut self, error: Error) {
+        self.failed = Some(error);
+    }
+
+    /// The failure that this stream is not what it should be.
+    pub(crate) fn malformed(&self, what: &'static str) -> Error {
+        Error::Malformed {
+            url: self.answer.url().into(),
+            what,
+        }
+    }
+
+    /// The failure that this stream ended early.
+    pub(crate) fn broken_off(&self) -> Error {
+        Error::transfer(self.answer.url(), Failure::Short)
+    }
+
     /// The next bytes; `None` at the end.
     ///
     /// # Errors
@@ -94,18 +140,21 @@ impl BlobStream {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         loop {
             let next = self.answer.next().await;
             let next = next.map_err(|failure| Error::transfer(self.answer.url(), failure))?;
             let Some(mut bytes) = next else {
+                if self.skip > 0 {
+                    return Err(self.malformed("fewer bytes than are here already"));
+                }
                 return Ok(None);
             };
             let passed = self.skip.min(bytes.len() as u64);
             self.skip -= passed;
             bytes.advance(usize::try_from(passed).expect("no more than it has"));
-            self.left = self
-                .left
-                .map(|left| left.saturating_sub(passed + bytes.len() as u64));
             if !bytes.is_empty() {
                 return Ok(Some(bytes));
             }

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::page;
 use super::scope::Scope;
-use super::site::{Question, Site};
+use super::site::{Part, Question, Site};
 use super::{Client, Patience};
 use crate::error::Error;
 
@@ -179,7 +179,7 @@ async fn pages<T: DeserializeOwned>(
             url: url.clone(),
             scope,
             accept: "application/json, application/vnd.oci.image.index.v1+json",
-            from: 0,
+            part: Part::From(0),
         };
         let mut answer = site.ask(&question).await?;
         let body: Bytes = answer

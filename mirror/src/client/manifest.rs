@@ -8,7 +8,7 @@ use roadstead_storage::oci::{
 };
 
 use super::scope::Scope;
-use super::site::{Question, Site};
+use super::site::{Part, Question, Site};
 use super::{Client, Patience};
 use crate::error::Error;
 use crate::net::Answer;
@@ -60,7 +60,7 @@ impl Client {
     }
 
     /// Asks what a tag names at present, or whether a manifest is there, and nothing more. `None` when
-    /// the upstream does not say the digest.
+    /// the upstream does not say the digest, or leads elsewhere: what lies there may be read only.
     ///
     /// The digest is what the upstream says; only reading the manifest shows whether it is true.
     ///
@@ -98,7 +98,7 @@ fn question<'a>(
         url: site.url(&format!("{repo}/manifests/{reference}"))?,
         scope,
         accept: ACCEPT,
-        from: 0,
+        part: Part::From(0),
     })
 }
 

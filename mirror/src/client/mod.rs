@@ -23,7 +23,7 @@ use tracing::debug;
 
 pub use self::blob::BlobStream;
 pub use self::manifest::Fetched;
-use self::pace::backoff;
+pub(crate) use self::pace::backoff;
 use self::site::Site;
 use crate::error::{Error, Retry, Side};
 use crate::upstream::Upstream;

@@ -27,17 +27,19 @@ impl Pace {
             .filter(|left| !left.is_zero())
     }
 
-    /// Leaves the upstream alone for as long as it said.
-    pub(super) fn pause(&self, said: Option<Duration>) {
-        let until = Instant::now() + said.unwrap_or(UNSAID).min(MOST);
+    /// Leaves the upstream alone for as long as it said, and says how long that is.
+    pub(super) fn pause(&self, said: Option<Duration>) -> Duration {
+        let pause = said.unwrap_or(UNSAID).min(MOST);
+        let until = Instant::now() + pause;
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *held = (*held).max(Some(until));
+        pause
     }
 }
 
 /// The pause after the attempt `attempt`, counted from zero: between half and all of a span that grows,
 /// so that many who failed together do not come back together.
-pub(super) fn backoff(attempt: u32) -> Duration {
+pub(crate) fn backoff(attempt: u32) -> Duration {
     let span = FIRST.saturating_mul(1 << attempt.min(10)).min(LONGEST);
     // Without randomness there is only the spread that the network makes.
     let share = getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX));

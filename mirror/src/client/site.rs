@@ -39,8 +39,17 @@ pub(super) struct Question<'a> {
     pub(super) url: Uri,
     pub(super) scope: &'a Scope,
     pub(super) accept: &'static str,
-    /// From which byte on.
-    pub(super) from: u64,
+    /// Which part of it.
+    pub(super) part: Part,
+}
+
+/// Which part of what lies at a URL is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// From this byte on; from zero on is all.
+    From(u64),
+    /// One byte: whether it can be had at all is what matters.
+    Taste,
 }
 
 impl Site {
@@ -81,7 +90,8 @@ impl Site {
         })
     }
 
-    /// Asks, logs in if that is wanted, and follows where it leads.
+    /// Asks, logs in if that is wanted, and follows where it leads. Only what asks for a body is
+    /// redirected; otherwise the redirect is the answer.
     ///
     /// # Errors
     /// Whatever is not a success; a request for a pause is remembered.
@@ -93,6 +103,20 @@ impl Site {
             let host = self.location.authority().to_string();
             return Err(Error::Paused { host, left });
         }
+        let mut answered = self.ask_now(question).await;
+        // Whoever of it said so, its token service included.
+        if let Err(Error::Answer {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            retry_after,
+            ..
+        }) = &mut answered
+        {
+            *retry_after = Some(self.pace.pause(*retry_after));
+        }
+        answered
+    }
+
+    async fn ask_now(&self, question: &Question<'_>) -> Result<Answer, Error> {
         let mut authorization = self.logins.held(question.scope).await;
         let mut answer = self.follow(question, authorization.clone()).await?;
         if answer.status() == StatusCode::UNAUTHORIZED && self.is_own(answer.url()) {
@@ -102,9 +126,8 @@ impl Site {
             authorization = Some(new.await?);
             answer = self.follow(question, authorization).await?;
         }
-        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
-            let now = std::time::SystemTime::now();
-            self.pace.pause(status::retry_after(answer.headers(), now));
+        if is_redirect(answer.status()) && question.method != Method::GET {
+            return Ok(answer);
         }
         status::check(answer).await
     }
@@ -116,6 +139,7 @@ impl Site {
     /// What login is wanted. Some say so only when they are asked for nothing in particular.
     async fn challenge(&self, answer: Answer) -> Result<Challenge, Error> {
         if let Some(challenge) = Challenge::of(answer.headers()) {
+            answer.aside().await;
             return Ok(challenge);
         }
         let refused = status::failure(answer).await;
@@ -149,6 +173,7 @@ impl Site {
             if is_secure && next.scheme_str() != Some("https") {
                 return Err(refuse("to a host without encryption"));
             }
+            answer.aside().await;
             let stays =
                 next.scheme() == url.scheme() && Authority::of(&next) == Authority::of(&url);
             if !stays {
@@ -185,8 +210,12 @@ impl Question<'_> {
             .filter(|(_, value)| !value.is_empty())
             .map(|(name, value): (HeaderName, _)| (name, HeaderValue::from_static(value)))
             .collect();
-        if self.from > 0 {
-            let range = format!("bytes={}-", self.from);
+        let range = match self.part {
+            Part::From(0) => None,
+            Part::From(from) => Some(format!("bytes={from}-")),
+            Part::Taste => Some("bytes=0-0".to_owned()),
+        };
+        if let Some(range) = range {
             let range = HeaderValue::try_from(range).expect("a number fits into a header");
             headers.insert(RANGE, range);
         }

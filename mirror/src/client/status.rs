@@ -9,9 +9,6 @@ use serde::Deserialize;
 use crate::error::{Error, Said};
 use crate::net::Answer;
 
-/// What is read of the body of a refusal, in bytes.
-const MAX_BODY: usize = 16 * 1024;
-
 /// The body of a refusal, as the distribution specification has it.
 #[derive(Deserialize)]
 struct Refusal {
@@ -36,18 +33,16 @@ pub(super) async fn check(answer: Answer) -> Result<Answer, Error> {
 }
 
 /// The failure that an answer stands for.
-pub(super) async fn failure(mut answer: Answer) -> Error {
+pub(super) async fn failure(answer: Answer) -> Error {
     let status = answer.status();
     let url = answer.url().into();
+    let retry_after = retry_after(answer.headers(), SystemTime::now());
+    let body = answer.aside().await;
     if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
         return Error::NotFound { url };
     }
-    let retry_after = retry_after(answer.headers(), SystemTime::now());
-    let said = match answer.collect(MAX_BODY).await {
-        Ok(body) => said(&body),
-        // What it is about is known without it.
-        Err(_) => Said::default(),
-    };
+    // What it is about is known without its words.
+    let said = body.map_or_else(Said::default, |body| said(&body));
     Error::Answer {
         url,
         status,
@@ -70,7 +65,7 @@ fn said(body: &[u8]) -> Said {
 }
 
 /// When the upstream wants to be asked again, in seconds or as a date (RFC 9110, section 10.2.3).
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));

@@ -14,7 +14,12 @@ use hyper::body::{Body, Incoming};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::transport::Failure;
+use super::failure::Failure;
+
+/// What is read of the body of a refusal or a redirect, in bytes.
+const MAX_ASIDE: usize = 16 * 1024;
+/// How long such a body is waited for: nobody needs it.
+const SOON: Duration = Duration::from_secs(1);
 
 /// An answer whose body has not been read.
 #[derive(Debug)]
@@ -89,6 +94,13 @@ impl Answer {
                 }
             }
         }
+    }
+
+    /// The body of an answer that is not what was asked for, if it comes soon and is not large. Read to
+    /// its end, the connection is good for more.
+    pub(crate) async fn aside(mut self) -> Option<Bytes> {
+        let whole = timeout(SOON, self.collect(MAX_ASIDE)).await;
+        whole.ok()?.ok()
     }
 
     /// The whole body, at most `limit` bytes of it, as it was before anybody compressed it: some proxies

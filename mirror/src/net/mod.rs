@@ -7,6 +7,7 @@
 mod address;
 mod answer;
 mod connect;
+mod failure;
 mod guard;
 mod host;
 mod proxy;
@@ -15,8 +16,9 @@ mod transport;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::connect::Connector;
+pub(crate) use self::failure::Failure;
 pub(crate) use self::guard::Guard;
 pub use self::host::{Authority, HostPattern, InvalidHost};
 pub use self::proxy::Proxies;
 pub use self::transport::Timeouts;
-pub(crate) use self::transport::{Failure, Transport};
+pub(crate) use self::transport::Transport;

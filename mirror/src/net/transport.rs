@@ -3,7 +3,6 @@
 //! Invariant: no more requests are under way than the upstream may have, answers that are still being
 //! read included.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +10,14 @@ use bytes::Bytes;
 use http::header::PROXY_AUTHORIZATION;
 use http::{Request, Uri};
 use http_body_util::Full;
-use hyper_util::client::legacy::{self, Client};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::answer::Answer;
-use super::connect::{ConnectError, Connector};
+use super::connect::Connector;
+use super::failure::Failure;
 
 /// What the header of an answer may take, in bytes.
 const MAX_HEADER: u32 = 64 * 1024;
@@ -55,21 +54,6 @@ pub(crate) struct Transport {
     connector: Connector,
     permits: Arc<Semaphore>,
     timeouts: Timeouts,
-}
-
-/// Why a request got no answer, or one that broke off.
-#[derive(Debug, Error)]
-pub(crate) enum Failure {
-    #[error("no connection")]
-    Connect(#[source] Arc<ConnectError>),
-    #[error("the connection broke")]
-    Broken(#[source] Box<dyn StdError + Send + Sync>),
-    #[error("nothing came for {within:?}")]
-    Idle { within: Duration },
-    #[error("the body is larger than {limit} bytes")]
-    TooLarge { limit: usize },
-    #[error("the body is not compressed as its header says")]
-    Encoding(#[source] std::io::Error),
 }
 
 impl Transport {
@@ -111,21 +95,8 @@ impl Transport {
         let within = connect + answer;
         match timeout(within, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(Answer::new(url, response, idle, permit)),
-            Ok(Err(error)) => Err(failure(error)),
+            Ok(Err(error)) => Err(Failure::of(error)),
             Err(_) => Err(Failure::Idle { within }),
         }
     }
-}
-
-/// What hyper's client says, with a connection that was not made told from one that broke.
-fn failure(error: legacy::Error) -> Failure {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
-    while let Some(link) = cause {
-        // The connector's own error says all there is to say.
-        if let Some(connect) = link.downcast_ref::<Arc<ConnectError>>() {
-            return Failure::Connect(Arc::clone(connect));
-        }
-        cause = link.source();
-    }
-    Failure::Broken(error.into())
 }

@@ -1,0 +1,8 @@
+//! Pull-through against upstreams that misbehave: one download for all, held content whatever happens,
+//! and no wrong byte to anybody.
+
+mod blob;
+mod lab;
+mod manifest;
+mod outage;
+mod resume;
