@@ -6,6 +6,7 @@
 mod containerd;
 mod docker;
 mod lab;
+mod limits;
 mod login;
 mod mirror;
 mod podman;

@@ -35,6 +35,14 @@ within() {
     done
 }
 
+# refused WORDS COMMAND...: insists that it fails and that one of its lines has these words.
+refused() {
+    local words=$1 said
+    shift
+    said=$("$@" 2>&1) && fail "not refused: $*"
+    case $said in *"$words"*) ;; *) fail "$said" ;; esac
+}
+
 is() { [ "$(inside systemctl show -P "$1" roadstead)" = "$2" ] || fail "$1 is not $2"; }
 
 mount -t tmpfs tmpfs "$here"
@@ -75,6 +83,19 @@ inside roadstead user list >/dev/null || fail 'root does not reach it'
 inside systemctl reload roadstead || fail 'it does not reload'
 is ActiveState active
 is MainPID "$main"
+
+# A backup goes only where the unit lets it, which the README shows.
+inside install -d -o roadstead -g roadstead -m 700 /srv/backup
+refused 'ReadWritePaths=/srv/backup' inside roadstead store backup /srv/backup
+inside mkdir -p /tmp/backup /root/backup
+refused 'a service has a /tmp of its own' inside roadstead store backup /tmp/backup
+mkdir "$here/root/etc/systemd/system/roadstead.service.d"
+sed -n '/^\[Service\]/,/^```/p' "$units/README.md" | sed '/^```/d' \
+    >"$here/root/etc/systemd/system/roadstead.service.d/override.conf"
+inside systemctl daemon-reload
+inside systemctl restart roadstead || fail 'it does not start with the drop-in'
+inside roadstead store backup /srv/backup >/dev/null || fail 'it makes no backup'
+[ "$(inside stat -c %U /srv/backup/format)" = roadstead ] || fail 'the backup is not its own'
 
 inside systemctl stop roadstead
 is ActiveState inactive

@@ -100,6 +100,10 @@ impl Client {
         &self.endpoint.authority
     }
 
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Begins a request. The path is sent as it stands; what `http::Uri` cannot hold goes through
     /// [`Client::connect`].
     pub fn request(&self, method: Method, path: impl Into<String>) -> Request<'_> {
@@ -242,13 +246,18 @@ impl Request<'_> {
     }
 
     fn exchange(self, sink: &mut dyn FnMut(&[u8])) -> Response {
-        let story = format!("{} {}", self.method, self.path);
+        let story = self.story();
         let endpoint = &self.client.endpoint;
         let head = endpoint.exchange(self.assemble(), sink);
         Response::new(story, head.status, head.headers)
     }
 
-    fn assemble(self) -> http::Request<Body> {
+    /// What it is about, for messages.
+    pub(crate) fn story(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    pub(crate) fn assemble(self) -> http::Request<Body> {
         let Endpoint {
             authority, http2, ..
         } = &self.client.endpoint;

@@ -4,6 +4,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::chance::Chance;
 use crate::digest::{Digest, Hasher};
 
 const BLOCK: usize = 256 * 1024;
@@ -77,16 +78,11 @@ impl Noise {
     }
 }
 
-/// The splitmix64 sequence from this seed.
 fn random_block(seed: u64) -> Bytes {
-    let mut state = seed;
+    let mut chance = Chance::new(seed);
     let mut block = BytesMut::with_capacity(BLOCK);
     while block.len() < BLOCK {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        block.extend_from_slice(&(word ^ (word >> 31)).to_le_bytes());
+        block.extend_from_slice(&chance.word().to_le_bytes());
     }
     block.freeze()
 }

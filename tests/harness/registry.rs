@@ -24,7 +24,8 @@ impl Setup {
     #[track_caller]
     pub fn start(self) -> Registry {
         let scratch = Scratch::new();
-        let data = scratch.join("data");
+        let data = self.data.clone();
+        let data = data.unwrap_or_else(|| scratch.join("data"));
         if let Some(uid) = self.owner {
             chown(scratch.dir("data"), Some(uid), Some(uid)).expect("give the data directory away");
         }

@@ -1,5 +1,7 @@
 //! How a registry is to be started, said word by word.
 
+use std::path::PathBuf;
+
 /// What `--anonymous` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anonymous {
@@ -27,6 +29,7 @@ impl Anonymous {
 pub struct Setup {
     pub(crate) flags: Vec<String>,
     pub(crate) config: Option<String>,
+    pub(crate) data: Option<PathBuf>,
     pub(crate) listen: String,
     pub(crate) owner: Option<u32>,
     pub(crate) environment: Vec<(String, String)>,
@@ -50,6 +53,13 @@ impl Setup {
     #[must_use]
     pub fn config(mut self, toml: impl Into<String>) -> Self {
         self.config = Some(toml.into());
+        self
+    }
+
+    /// Lets it begin with this data directory, which is there already.
+    #[must_use]
+    pub fn data(mut self, data: impl Into<PathBuf>) -> Self {
+        self.data = Some(data.into());
         self
     }
 
@@ -81,6 +91,7 @@ impl Default for Setup {
         Self {
             flags: Vec::new(),
             config: None,
+            data: None,
             listen: "127.0.0.1:0".to_owned(),
             owner: None,
             environment: Vec::new(),

@@ -4,6 +4,7 @@
 //! that a test needs none and may block where it likes.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use tokio_rustls::TlsConnector;
 use crate::body::Body;
 
 /// How long one exchange may take before the test fails: far more than any needs.
-const PATIENCE: Duration = Duration::from_mins(5);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Where a registry listens, by which name it is called and how it is spoken to.
 #[derive(Clone, Debug)]
@@ -70,37 +71,41 @@ impl Endpoint {
     }
 
     async fn send(&self, request: http::Request<Body>) -> http::Response<Incoming> {
-        let io = TokioIo::new(self.stream().await);
-        let executor = TokioExecutor::new();
         let answer = if self.http2 {
-            let (mut sender, connection) = http2::handshake(executor.clone(), io)
+            let stream = self.stream().await.expect("connect to the registry");
+            let executor = TokioExecutor::new();
+            let (mut sender, connection) = http2::handshake(executor.clone(), TokioIo::new(stream))
                 .await
                 .expect("begin HTTP/2");
             executor.execute(connection);
             sender.send_request(request).await
         } else {
-            let (mut sender, connection) = http1::handshake(io).await.expect("begin HTTP/1.1");
-            executor.execute(connection);
+            let mut sender = self.http1().await.expect("connect to the registry");
             sender.send_request(request).await
         };
         answer.expect("an answer of the registry")
     }
 
-    async fn stream(&self) -> Box<dyn Stream> {
-        let tcp = TcpStream::connect(self.address)
-            .await
-            .expect("connect to the registry");
-        tcp.set_nodelay(true).expect("set TCP_NODELAY");
+    /// Opens a connection for HTTP/1.1, for as long as the runtime lives.
+    ///
+    /// # Errors
+    ///
+    /// When nobody listens, or the handshake fails.
+    pub(crate) async fn http1(&self) -> io::Result<http1::SendRequest<Body>> {
+        let io = TokioIo::new(self.stream().await?);
+        let (sender, connection) = http1::handshake(io).await.map_err(io::Error::other)?;
+        TokioExecutor::new().execute(connection);
+        Ok(sender)
+    }
+
+    async fn stream(&self) -> io::Result<Box<dyn Stream>> {
+        let tcp = TcpStream::connect(self.address).await?;
+        tcp.set_nodelay(true)?;
         let Some(config) = &self.tls else {
-            return Box::new(tcp);
+            return Ok(Box::new(tcp));
         };
         let connector = TlsConnector::from(Arc::clone(config));
-        Box::new(
-            connector
-                .connect(self.server_name(), tcp)
-                .await
-                .expect("TLS with the registry"),
-        )
+        Ok(Box::new(connector.connect(self.server_name(), tcp).await?))
     }
 }
 

@@ -6,4 +6,5 @@ mod disk;
 mod memory;
 mod order;
 mod renewal;
+mod restore;
 mod trace;

@@ -16,7 +16,7 @@ use super::blob_file;
 const HOLE: u64 = 1 << 40;
 
 /// Puts the hole among the blobs.
-fn dig(registry: &Registry) -> PathBuf {
+pub(super) fn dig(registry: &Registry) -> PathBuf {
     let path = blob_file(registry, &Digest::of(b"not what the hole holds"));
     fs::create_dir_all(path.parent().expect("a blob lies in a folder")).expect("make the folder");
     let hole = File::create(&path).and_then(|file| file.set_len(HOLE));
@@ -24,11 +24,18 @@ fn dig(registry: &Registry) -> PathBuf {
     path
 }
 
-/// A scrub that reads the hole: in this process, or in its own.
-fn scrubbing(registry: &Registry, hole: &Path, server: Option<u32>) -> Child {
+/// A command of the store that reads the hole: in this process, or in its own.
+pub(super) fn working(
+    registry: &Registry,
+    words: &[&str],
+    hole: &Path,
+    server: Option<u32>,
+) -> Child {
     let mut command = Command::new(binary());
     command
-        .args(["store", "scrub", "--data"])
+        .arg("store")
+        .args(words)
+        .arg("--data")
         .arg(registry.data())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -47,13 +54,13 @@ fn has_open(process: u32, file: &Path) -> bool {
     targets.any(|target| target == file)
 }
 
-fn signal(child: &Child, signal: Signal) {
+pub(super) fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("signal a child that was not waited for");
 }
 
 /// It ended by itself and said how to go on.
 #[track_caller]
-fn check_that_it_tells(child: Child) {
+pub(super) fn check_that_it_tells(child: Child) {
     let output = child.wait_with_output().expect("wait for a command");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
@@ -73,12 +80,12 @@ fn ctrl_c_and_a_peer_that_is_gone_stop_the_work_in_the_server() {
         eventually("the scrub is stopped", || !has_open(server, &hole));
     };
 
-    let command = scrubbing(&registry, &hole, Some(server));
+    let command = working(&registry, &["scrub"], &hole, Some(server));
     signal(&command, Signal::INT);
     check_that_it_tells(command);
     until_stopped();
 
-    let mut command = scrubbing(&registry, &hole, Some(server));
+    let mut command = working(&registry, &["scrub"], &hole, Some(server));
     command.kill().expect("kill a command");
     command.wait().expect("wait for a killed command");
     until_stopped();
@@ -93,7 +100,7 @@ fn ctrl_c_stops_the_work_where_no_server_runs() {
     registry.stop();
     let hole = dig(&registry);
 
-    let command = scrubbing(&registry, &hole, None);
+    let command = working(&registry, &["scrub"], &hole, None);
     signal(&command, Signal::INT);
     check_that_it_tells(command);
 
@@ -107,7 +114,7 @@ fn a_server_that_stops_ends_the_work_and_tells_who_asked() {
     let mut registry = Registry::open();
     let server = registry.server().id();
     let hole = dig(&registry);
-    let command = scrubbing(&registry, &hole, Some(server));
+    let command = working(&registry, &["scrub"], &hole, Some(server));
 
     registry.stop();
 

@@ -1,7 +1,9 @@
 //! The store's upkeep, by command and by itself, while the registry serves.
 
+mod backup;
 mod collection;
 mod interrupt;
+mod limits;
 mod scrub;
 
 use std::path::PathBuf;

@@ -154,6 +154,20 @@ fn a_key_said_twice_is_refused() {
     registry_is_empty(registry);
 }
 
+/// Case does not count to Go's readers: podman would pull the second list.
+#[test]
+fn a_key_said_again_in_another_case_is_refused() {
+    let registry = Registry::open();
+    let client = registry.plain();
+    let text = Image::new(Format::Oci, "x").manifest.json().to_string();
+
+    for key in ["Layers", "layer\u{17f}", "Config", "MediaType", "subjecT"] {
+        let again = text.replacen('{', &format!("{{\"{key}\":null,"), 1);
+        is_invalid(&client, media_type::OCI_IMAGE, again);
+    }
+    registry_is_empty(registry);
+}
+
 #[test]
 fn a_manifest_with_another_digest_than_its_path_is_refused() {
     let registry = Registry::open();
