@@ -19,6 +19,7 @@ use crate::layout::Layout;
 use crate::lease::Leases;
 use crate::lock::Locks;
 use crate::oci::Digest;
+use crate::open::open;
 use crate::pool::blocking;
 use crate::space::Space;
 use crate::walk;
@@ -89,7 +90,7 @@ impl Blobs {
     /// Opens a blob, if it is here.
     pub(crate) fn open(&self, digest: Digest) -> Result<Option<BlobReader>, Error> {
         let path = self.layout.blob(&digest);
-        let file = match File::open(&path) {
+        let file = match open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(|source| Error::io("open", &path, source))?,
         };

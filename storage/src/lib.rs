@@ -24,6 +24,7 @@ mod lease;
 mod link;
 mod lock;
 pub mod oci;
+mod open;
 mod pool;
 mod progress;
 mod record;

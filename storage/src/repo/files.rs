@@ -1,6 +1,5 @@
 //! What blocks of a repository: its files as types, read.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use super::{Record, Shared};
 use crate::error::Error;
 use crate::layout::{RepoLayout, parse_flat_name};
 use crate::oci::{Descriptor, Digest, MAX_MANIFEST, Manifest, Reference, RepoName, Tag};
+use crate::open;
 use crate::record::{self, ManifestRecord, TagRecord};
 use crate::walk;
 
@@ -222,7 +222,7 @@ impl Files {
 }
 
 fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    let bytes = match fs::read(path) {
+    let bytes = match open::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(|source| Error::io("read", path, source))?,
     };
