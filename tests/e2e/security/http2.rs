@@ -135,10 +135,10 @@ fn answers_that_are_asked_for_and_never_taken_are_not_gathered() {
     let no_window = [&[0, 4], 0_u32.to_be_bytes().as_slice()].concat();
 
     // More than ten gibibytes are asked for.
-    let connections: Vec<_> = (0..8)
+    let connections: Vec<_> = (0..32)
         .map(|_| {
             let mut connection = open(&client, &no_window);
-            for number in 0..100 {
+            for number in 0..32 {
                 connection.send(frame(Frame::Headers { end: true }, number * 2 + 1, &block));
             }
             connection

@@ -28,7 +28,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::http::{Peer, Service};
+use crate::http::{Observed, Peer, Service};
 use crate::listener::movement::Movement;
 use crate::report::chain;
 use crate::shutdown::Tasks;
@@ -107,14 +107,13 @@ impl Connection {
     }
 }
 
-async fn http1<A, F, B>(
+async fn http1<A, F>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     answer: A,
     stop: &CancellationToken,
 ) where
     A: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<B>>,
-    B: Body<Error: Error + Send + Sync + 'static> + 'static,
+    F: Future<Output = Response<Observed>>,
 {
     let service = service_fn(|request| {
         let answer = answer(request);
@@ -213,3 +212,6 @@ where
         self.0.spawn(future);
     }
 }
+
+#[cfg(test)]
+mod tests;
