@@ -23,8 +23,11 @@ const GRACE: Duration = Duration::from_secs(3);
 const PULLERS: u64 = 4;
 /// How long it is measured with, and without, collection.
 const TURN: Duration = Duration::from_secs(2);
-/// What a pull may take longer: so much, or a quarter.
+/// What a pull may take longer: so much, or a quarter. That is for the long form, on a machine that does
+/// nothing else.
 const MARGIN: Duration = Duration::from_millis(2);
+/// In the short form, which may run beside anything, so much more shows that pulls wait for collection.
+const SHORT_MARGIN: Duration = Duration::from_millis(25);
 
 /// What was measured in one turn.
 struct Turn {
@@ -125,6 +128,7 @@ fn who_pulls_hardly_notices_a_collection_and_nothing_dangles_after_it() {
     let truth = Truth::of(registry.data()).no_uploads();
     complete::check(&truth, registry.data());
     stock.check(&truth);
-    let limit = (quiet + MARGIN).max(quiet * 5 / 4);
+    let margin = if is_long() { MARGIN } else { SHORT_MARGIN };
+    let limit = (quiet + margin).max(quiet * 5 / 4);
     assert!(collecting <= limit, "{collecting:.2?} > {limit:.2?}");
 }
