@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use roadstead_storage::oci::{Digest, Reference, RepoName, Tag};
 use roadstead_storage::{
-    BlobReader, Clock, Fetch, FetchReader, Origin, Principal, Put, Repo, Store, Stored, TagState,
+    BlobReader, Clock, Error as StoreError, Fetch, FetchReader, Origin, Principal, Put, Repo,
+    Store, Stored, TagState,
 };
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -173,16 +174,6 @@ impl PullThrough {
     pub async fn blob(self: &Arc<Self>, place: &Place, digest: Digest) -> Result<Blob, Arc<Error>> {
         let repo = self.store.repo(&place.local);
         let referred = repo.referred_blob(digest).await.map_err(local)?;
-        if self.store.has_blob(digest).await.map_err(local)? {
-            if referred.is_none() {
-                self.confirm(place, digest).await?;
-            }
-            repo.link_confirmed(digest).await.map_err(local)?;
-            if let Some(held) = repo.blob(digest).await.map_err(local)? {
-                debug!(repo = %place.local, %digest, "Found a blob in another repository");
-                return Ok(Blob::Held(held));
-            }
-        }
         let size = referred.map(|descriptor| descriptor.size);
         match self.store.fetch(digest).await.map_err(local)? {
             Fetch::Begun(writer) => {
@@ -201,8 +192,19 @@ impl PullThrough {
                 match told.await {
                     Ok(Ok(())) => Ok(Blob::Arriving(reader)),
                     Ok(Err(error)) => Err(Arc::new(error)),
-                    Err(_) => Err(local(roadstead_storage::Error::FetchInterrupted)),
+                    Err(_) => Err(local(StoreError::FetchInterrupted)),
                 }
+            }
+            Fetch::Held => {
+                if size.is_none() {
+                    self.confirm(place, digest).await?;
+                }
+                repo.link_confirmed(digest).await.map_err(local)?;
+                let held = repo.blob(digest).await.map_err(local)?;
+                debug!(repo = %place.local, %digest, "Found a blob in another repository");
+                // Collected since: then it is not there any more.
+                let held = held.ok_or_else(|| local(StoreError::FetchInterrupted))?;
+                Ok(Blob::Held(held))
             }
             Fetch::Joined(reader) => {
                 if size.is_none() {
@@ -222,7 +224,7 @@ impl PullThrough {
             async move { client.confirm_blob(&remote, digest).await.map_err(Arc::new) }
         };
         let confirmed = self.confirmations.join(&self.spawn, key, work).await;
-        confirmed.unwrap_or_else(|| Err(local(roadstead_storage::Error::FetchInterrupted)))
+        confirmed.unwrap_or_else(|| Err(local(StoreError::FetchInterrupted)))
     }
 
     /// Has a repository hold what another one's fetch brings.
@@ -248,7 +250,7 @@ impl PullThrough {
             .await
             .map_err(local)?;
         // Deleted since: then it is not there any more.
-        let stored = stored.ok_or_else(|| local(roadstead_storage::Error::FetchInterrupted))?;
+        let stored = stored.ok_or_else(|| local(StoreError::FetchInterrupted))?;
         Ok(Given { stored, stale })
     }
 
@@ -303,7 +305,7 @@ impl PullThrough {
             }
         };
         let arrived = self.manifests.join(&self.spawn, key, work).await;
-        arrived.unwrap_or_else(|| Err(local(roadstead_storage::Error::FetchInterrupted)))
+        arrived.unwrap_or_else(|| Err(local(StoreError::FetchInterrupted)))
     }
 
     async fn bring_manifest(
@@ -344,6 +346,6 @@ impl PullThrough {
     }
 }
 
-fn local(error: roadstead_storage::Error) -> Arc<Error> {
+fn local(error: StoreError) -> Arc<Error> {
     Arc::new(error.into())
 }

@@ -165,20 +165,7 @@ impl Store {
         self.0.uploads.resume(repository, id, owner).await
     }
 
-    /// Whether a blob is in the store, whichever repository holds it: nothing that a client may learn.
-    ///
-    /// # Errors
-    /// The file system's.
-    ///
-    /// # Cancel safety
-    /// Reads only.
-    pub async fn has_blob(&self, blob: Digest) -> Result<bool, Error> {
-        let blobs = self.0.shared.blobs.clone();
-        blocking(move || Ok(blobs.size(blob)?.is_some())).await
-    }
-
-    /// Fetches a blob from another registry, or joins whoever does. To be called when the blob is not
-    /// here; for one that is, it is fetched again.
+    /// Fetches a blob from another registry, or joins whoever does, unless it is here already.
     ///
     /// # Errors
     /// The file system's.

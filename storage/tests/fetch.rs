@@ -17,14 +17,14 @@ const CONTENT: &[u8] = b"0123456789";
 async fn begin(store: &Store, digest: Digest) -> FetchWriter {
     match store.fetch(digest).await.expect("begins") {
         Fetch::Begun(writer) => writer,
-        Fetch::Joined(_) => panic!("somebody fetches it already"),
+        other => panic!("nobody has it yet: {other:?}"),
     }
 }
 
 async fn join(store: &Store, digest: Digest) -> FetchReader {
     match store.fetch(digest).await.expect("joins") {
-        Fetch::Begun(_) => panic!("nobody fetches it"),
         Fetch::Joined(reader) => reader,
+        other => panic!("somebody fetches it: {other:?}"),
     }
 }
 
@@ -73,6 +73,8 @@ async fn a_fetch_becomes_a_blob_of_its_repository_and_leaves_nothing() {
     assert_eq!(writer.commit(&repo("a")).await.expect("commits"), 10);
     assert_eq!(blob(&it.store, "a", digest).await.as_deref(), Some(CONTENT));
     assert_eq!(blob(&it.store, "b", digest).await, None);
+    let again = it.store.fetch(digest).await.expect("looks");
+    assert!(matches!(again, Fetch::Held), "{again:?}");
     assert_eq!(left_behind(&it), [""; 0]);
 }
 

@@ -29,6 +29,8 @@ use crate::walk;
 pub enum Fetch {
     /// Nobody fetches it yet: the caller does, from where the writer stands.
     Begun(FetchWriter),
+    /// It is in the store by now.
+    Held,
     /// Somebody does, and the caller reads along.
     Joined(FetchReader),
 }
@@ -55,8 +57,14 @@ impl Fetches {
             Err(progress) => return Ok(Fetch::Joined(FetchReader::new(digest, progress))),
         };
         let ground = Arc::clone(&self.ground);
-        let session = blocking(move || Session::open(ground, place)).await?;
-        Ok(Fetch::Begun(FetchWriter::new(session)))
+        blocking(move || {
+            // Its fetch may have come to its end after the caller looked.
+            if ground.blobs.size(digest)?.is_some() {
+                return Ok(Fetch::Held);
+            }
+            Session::open(ground, place).map(|session| Fetch::Begun(FetchWriter::new(session)))
+        })
+        .await
     }
 
     /// Removes what is left of fetches that nobody has gone on with since `idle_since`. How many.

@@ -41,11 +41,22 @@ pub(super) struct Place {
     places: Places,
 }
 
+impl Place {
+    /// Gives the place back, and only then tells the readers why: one that comes again begins anew.
+    pub(super) fn give_back(&self, why: Ended) {
+        let mut active = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may have been given back before, and be somebody else's by now.
+        let held = active.get(&self.digest);
+        if held.is_some_and(|held| Arc::ptr_eq(held, &self.progress)) {
+            active.remove(&self.digest);
+        }
+        drop(active);
+        self.progress.end(Err(why));
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut active = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
-        active.remove(&self.digest);
-        drop(active);
-        self.progress.end(Err(Ended::Interrupted));
+        self.give_back(Ended::Interrupted);
     }
 }

@@ -143,6 +143,6 @@ impl Session {
     /// Gives the fetch and what has come of it up.
     pub(super) fn discard(self, why: Ended) {
         self.ground.remove(&self.place.digest);
-        self.place.progress.end(Err(why));
+        self.place.give_back(why);
     }
 }
