@@ -3,10 +3,15 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::{Anonymous, Client, Digest, Noise, Registry, Response, Scratch, eventually, tools};
+use harness::{
+    Anonymous, Client, Digest, Manifest, Noise, Registry, Response, Scratch, eventually,
+    media_type, tools,
+};
+use serde_json::json;
 
 use super::{metric, report};
 
@@ -56,31 +61,52 @@ fn all_are_served(client: &Client, blobs: &[Digest]) {
     }
 }
 
+/// A manifest that keeps the blobs of these seeds, pushed before they are there.
+fn keep(client: &Client, seeds: Range<u64>) -> Manifest {
+    let layers: Vec<_> = seeds
+        .map(|seed| {
+            let digest = Noise::new(seed, BLOB).digest();
+            json!({ "mediaType": "application/x", "digest": digest.as_str(), "size": BLOB })
+        })
+        .collect();
+    let document = json!({ "schemaVersion": 2, "config": layers[0], "layers": layers });
+    let manifest = Manifest::of(media_type::OCI_IMAGE, &document);
+    manifest
+        .put(client, "a", manifest.digest().as_str())
+        .expect(201);
+    manifest
+}
+
 #[test]
 fn a_full_store_refuses_pushes_and_nothing_else_until_a_collection_makes_room() {
-    let config = "[storage]\nmax_size = \"1MiB\"\ngc_grace = \"1s\"\n";
+    // Room for four blobs, and a little for the manifests that keep them from being collected.
+    let little = 4 * KIB;
+    let limit = MIB + little;
+    let config = format!("[storage]\nmax_size = \"{limit}B\"\ngc_grace = \"1s\"\n");
     let registry = Registry::with()
         .config(config)
         .anonymous(Anonymous::Push)
         .start();
     let client = registry.plain();
 
+    let (goes, stays) = (keep(&client, 0..1), keep(&client, 1..4));
     let pushed = push_until_refused(&client, BLOB);
     assert_eq!(pushed.len() as u64, MIB / BLOB);
+    let taken = MIB + (goes.bytes.len() + stays.bytes.len()) as u64;
     let (used, max) = ("roadstead_space_used_bytes", "roadstead_space_max_bytes");
     assert_eq!(
         (metric(&registry, used), metric(&registry, max)),
-        (Some(MIB), Some(MIB))
+        (Some(taken), Some(limit))
     );
     let room = report(&registry, &["stat"])["space"].clone();
     assert_eq!(
         (&room["used"], &room["maxSize"]),
-        (&MIB.into(), &MIB.into())
+        (&taken.into(), &limit.into())
     );
     let told = registry.command(&["store", "stat"], "").ok();
     assert!(told.contains("may take      1.0 MiB\n"), "{told}");
     // Not a byte is taken, however it comes.
-    let more = Noise::new(7777, KIB);
+    let more = Noise::new(7777, little);
     has_no_room(&try_push(&client, &more));
     let chunked = client.post("/v2/a/blobs/uploads/", "");
     if chunked.status == 202 {
@@ -100,7 +126,7 @@ fn a_full_store_refuses_pushes_and_nothing_else_until_a_collection_makes_room() 
         .expect(201);
 
     client
-        .delete(format!("/v2/a/blobs/{}", pushed[0]))
+        .delete(format!("/v2/a/manifests/{}", goes.digest()))
         .expect(202);
     eventually("a collection makes room", || {
         registry.command(&["store", "gc"], "").ok();
@@ -109,7 +135,7 @@ fn a_full_store_refuses_pushes_and_nothing_else_until_a_collection_makes_room() 
     has_no_room(&try_push(&client, &more));
     all_are_served(&client, &pushed[1..]);
     let truth = registry.finish().no_uploads();
-    assert_eq!(truth.size(), MIB);
+    assert_eq!(truth.size(), MIB + stays.bytes.len() as u64);
 }
 
 #[test]
