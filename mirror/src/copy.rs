@@ -49,15 +49,12 @@ impl BlobCopy {
             Err(error) => return contact(Err(error)),
         };
         contact(Ok(()));
-        match self.pour(&mut writer, first).await {
-            Ok(()) => {}
-            Err(error) => {
-                debug!(upstream = self.client.name(), %digest, %error, "Gave a fetch up");
-                if !matches!(error.retry(), Retry::Now | Retry::After(_)) {
-                    writer.discard().await;
-                }
-                return;
+        if let Err(error) = self.pour(&mut writer, first).await {
+            debug!(upstream = self.client.name(), %digest, %error, "Gave a fetch up");
+            if error.retry() == Retry::No {
+                writer.discard().await;
             }
+            return;
         }
         match writer.commit(&self.to).await {
             Ok(size) => {

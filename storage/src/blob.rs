@@ -89,6 +89,17 @@ impl Blobs {
 
     /// Opens a blob, if it is here.
     pub(crate) fn open(&self, digest: Digest) -> Result<Option<BlobReader>, Error> {
+        let opened = self.file(digest)?.map(|(file, path, length)| Open {
+            digest,
+            length,
+            file,
+            path,
+        });
+        Ok(opened.map(|open| BlobReader(Arc::new(open))))
+    }
+
+    /// The file of a blob, if it is here, where it lies, and its size in bytes.
+    pub(crate) fn file(&self, digest: Digest) -> Result<Option<(File, PathBuf, u64)>, Error> {
         let path = self.layout.blob(&digest);
         let file = match open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -97,13 +108,7 @@ impl Blobs {
         let metadata = file
             .metadata()
             .map_err(|source| Error::io("look at", &path, source))?;
-        let open = Open {
-            digest,
-            length: metadata.len(),
-            file,
-            path,
-        };
-        Ok(Some(BlobReader(Arc::new(open))))
+        Ok(Some((file, path, metadata.len())))
     }
 
     /// The size of a blob in bytes, if it is here.

@@ -58,8 +58,10 @@ impl Fetches {
         };
         let ground = Arc::clone(&self.ground);
         blocking(move || {
-            // Its fetch may have come to its end after the caller looked.
-            if ground.blobs.size(digest)?.is_some() {
+            // Its fetch may have come to its end after the caller looked. Whoever joined since reads it here.
+            if let Some((file, path, size)) = ground.blobs.file(digest)? {
+                place.progress.set_file(file, path);
+                place.progress.complete(size);
                 return Ok(Fetch::Held);
             }
             Session::open(ground, place).map(|session| Fetch::Begun(FetchWriter::new(session)))

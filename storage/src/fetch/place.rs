@@ -51,7 +51,7 @@ impl Place {
             active.remove(&self.digest);
         }
         drop(active);
-        self.progress.end(Err(why));
+        self.progress.end(why);
     }
 }
 

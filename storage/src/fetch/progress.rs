@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use tokio::sync::watch;
 
@@ -82,16 +82,16 @@ impl Progress {
         });
     }
 
-    /// It is over. What was said first counts.
-    pub(super) fn end(&self, how: Result<(), Ended>) {
+    /// It is over without its blob. What was said first counts.
+    pub(super) fn end(&self, why: Ended) {
         self.state.send_if_modified(|state| {
             let is_first = state.ended.is_none();
-            state.ended.get_or_insert(how);
+            state.ended.get_or_insert(Err(why));
             is_first
         });
     }
 
-    pub(super) fn watch(self: &Arc<Self>) -> watch::Receiver<State> {
+    pub(super) fn watch(&self) -> watch::Receiver<State> {
         self.state.subscribe()
     }
 }
