@@ -20,9 +20,6 @@ pub enum Error {
         /// The data directory.
         root: PathBuf,
     },
-    /// Another collection is under way.
-    #[error("a collection is under way already")]
-    Collecting,
     /// A file of the store is not what was written.
     #[error("{} is damaged: {defect}", path.display())]
     Damaged {

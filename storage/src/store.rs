@@ -44,6 +44,8 @@ struct Inner {
     shared: Arc<Shared>,
     uploads: Uploads,
     fetches: Fetches,
+    /// Held by the collection under way.
+    collecting: Arc<tokio::sync::Mutex<()>>,
     /// Held alone by the collection under way, and shared by backups, which need every blob to stay.
     keeping: Arc<RwLock<()>>,
     /// Held by the rebuild of the index under way.
@@ -290,14 +292,16 @@ impl Store {
     }
 
     /// Takes away what nothing needs, or, on a `dry_run`, says what that would be. Goes on beside
-    /// everything else; `stop` ends it early, and it may be run again at any time.
+    /// everything else; `stop` ends it early, and it may be run again at any time. Waits for a
+    /// collection that is under way, and then begins anew.
     ///
     /// # Errors
-    /// [`Error::BackingUp`], [`Error::Collecting`], [`Error::Stopped`], [`Error::Damaged`] when a manifest cannot be read (then
+    /// [`Error::BackingUp`], [`Error::Stopped`], [`Error::Damaged`] when a manifest cannot be read (then
     /// nothing was touched), and the file system's.
     ///
     /// # Cancel safety
-    /// Once begun it runs until `stop`, whatever becomes of the future.
+    /// Once begun it runs until `stop`, whatever becomes of the future. Until then it waits for its
+    /// turn, heedless of `stop`, and begins nothing when dropped.
     pub async fn collect(
         &self,
         dry_run: bool,
@@ -305,16 +309,11 @@ impl Store {
         mut progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Collected, Error> {
         self.space().counted().await?;
+        let turn = Arc::clone(&self.0.collecting).lock_owned().await;
         let inner = Arc::clone(&self.0);
         blocking(move || {
-            let Ok(_alone) = inner.keeping.try_write() else {
-                let is_backup = inner.keeping.try_read().is_ok();
-                return Err(if is_backup {
-                    Error::BackingUp
-                } else {
-                    Error::Collecting
-                });
-            };
+            let _one_at_a_time = turn;
+            let _alone = inner.keeping.try_write().map_err(|_| Error::BackingUp)?;
             let leftovers = (&inner.uploads, &inner.fetches);
             Collection::new(&inner.shared, leftovers, dry_run, &stop, &mut progress).run()
         })
@@ -467,6 +466,7 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
         shared: Arc::new(shared),
         uploads,
         fetches,
+        collecting: Arc::default(),
         keeping: Arc::default(),
         reindexing: tokio::sync::Mutex::default(),
         _lock: lock,

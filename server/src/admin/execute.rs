@@ -310,9 +310,7 @@ impl Error {
                 failure.hint("a service has a /tmp of its own and no /home: name a place elsewhere")
             }
             Self::NotThere => failure.hint("`roadstead repo list` shows what there is"),
-            Self::Store(StoreError::BackingUp | StoreError::Collecting) => {
-                failure.hint("wait until it is done")
-            }
+            Self::Store(StoreError::BackingUp) => failure.hint("wait until it is done"),
             Self::Store(StoreError::Stopped) => attempted.stopped(),
             Self::Store(StoreError::IndexNotReady) => failure.hint("try again in a moment"),
             Self::Users(UsersError::Taken { .. }) => {

@@ -49,10 +49,6 @@ pub(super) async fn collect(
                 info!("Collecting waits for a backup");
                 every.min(BACKUP_PAUSE)
             }
-            Err(Error::Collecting) => {
-                info!("A command collects already");
-                every
-            }
             Err(error) => {
                 error!(error = %chain(&error), "Collecting failed");
                 every
