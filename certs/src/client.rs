@@ -1,7 +1,7 @@
 //! The client side of TLS: which authorities are trusted, and the configuration that follows.
 //!
-//! Knows nothing of our own CA; whoever trusts it passes its PEM. Invariant: only the given roots
-//! count, the system's are never added, so one upstream's CA can't vouch for another.
+//! Knows nothing of our own CA; whoever trusts it passes its PEM. Invariant: whom one [`Trust`] was
+//! given, no other trusts, so one upstream's CA can't vouch for another.
 
 use rustls::{ClientConfig, RootCertStore};
 
@@ -16,6 +16,26 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// Trusts whom the system trusts: what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, else the bundle of the
+    /// distribution. What of it cannot be read is logged; on a machine that has none, nobody is
+    /// trusted.
+    pub fn of_system() -> Self {
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::debug!(%error, "Could not read some of the system's certificates");
+        }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(found.certs);
+        Self { roots }
+    }
+
+    /// Trusts these as well.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.roots.extend(other.roots.roots);
+        self
+    }
+
     /// Trusts every certificate in a PEM text, and nothing else.
     ///
     /// # Errors

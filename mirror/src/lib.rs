@@ -20,6 +20,6 @@ pub use self::credentials::{Credentials, InvalidCredentials};
 pub use self::error::{Broken, Error, Retry, Said, Side, Url};
 pub use self::net::{Authority, HostPattern, InvalidHost, Proxies, Timeouts};
 pub use self::pull_through::{Blob, Given, Place, PullThrough, Stale};
-pub use self::sources::{Found, Source, Sources, default_prefix};
+pub use self::sources::{Found, Source, Sources, api_host, default_prefix};
 pub use self::spawn::{Spawn, Work};
 pub use self::upstream::{InvalidLocation, Location, Upstream};

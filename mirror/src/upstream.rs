@@ -3,6 +3,7 @@
 //! Owns where the distribution API lies below each of its URLs. Invariant: a [`Location`] is an `http`
 //! or `https` URL with a host, without credentials, query or fragment.
 
+use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -113,6 +114,12 @@ impl FromStr for Location {
             authority,
             prefix,
         })
+    }
+}
+
+impl Display for Location {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
     }
 }
 

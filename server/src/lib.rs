@@ -21,3 +21,4 @@ mod stall;
 mod systemd;
 mod telemetry;
 mod upkeep;
+mod upstreams;

@@ -4,15 +4,21 @@
 //! the audit log. It knows neither HTTP nor how a grant is earned. Invariant: every operation on a
 //! repository takes its [`Grant`]; code that forgets to ask for one does not compile.
 
+use std::sync::Arc;
+
+use roadstead_mirror::{
+    Blob, Error as UpstreamError, Found as Known, Given, Place, PullThrough, Stale,
+};
 use roadstead_storage::oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepoName, Tag};
 use roadstead_storage::{
-    BlobReader, Error as StoreError, Origin, Principal, Put, PutOutcome, Record, Repo, Store,
-    Stored, Upload, UploadId,
+    BlobReader, Error as StoreError, FetchReader, Origin, Principal, Put, PutOutcome, Record, Repo,
+    Store, Stored, Upload, UploadId,
 };
 use thiserror::Error;
 use tracing::info;
 
 use crate::auth::grant::{Delete, Grant, Listing, Pull, Push};
+use crate::upstreams::Upstreams;
 
 /// Repositories that are asked whether a mount without `from` may come from them.
 const MOUNT_CANDIDATES: usize = 64;
@@ -20,9 +26,28 @@ const MOUNT_CANDIDATES: usize = 64;
 const CATALOG_BATCH: usize = 1000;
 
 /// The registry; clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Registry {
     store: Store,
+    upstreams: Upstreams,
+}
+
+/// A blob, to be read.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// On its way from an upstream.
+    Arriving(FetchReader),
+    /// Here.
+    Held(BlobReader),
+}
+
+/// A manifest, and how fresh it is.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The manifest.
+    pub(crate) stored: Stored,
+    /// Set when its upstream does not say whether its tag still names it.
+    pub(crate) stale: Option<Stale>,
 }
 
 /// A part of a listing.
@@ -59,15 +84,73 @@ pub(crate) enum Error {
         /// The name.
         repo: RepoName,
     },
+    /// The repository has what an upstream has, and nothing else.
+    #[error("the repository mirrors {upstream}")]
+    Mirrored {
+        /// The upstream.
+        upstream: String,
+    },
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It is not here, and its upstream does not give it.
+    #[error("ask the upstream")]
+    Upstream {
+        /// What the upstream said, or what keeps it from saying something.
+        source: Arc<UpstreamError>,
+    },
 }
 
 impl Registry {
     /// A registry over an open store.
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store }
+    pub(crate) fn new(store: Store, upstreams: Upstreams) -> Self {
+        Self { store, upstreams }
+    }
+
+    /// The one name of the repository that a request means by `name`, in the `namespace` of another
+    /// registry that it takes us for, if it does.
+    ///
+    /// # Errors
+    /// The store's.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub(crate) async fn meant(
+        &self,
+        name: RepoName,
+        namespace: Option<&str>,
+    ) -> Result<RepoName, Error> {
+        let sources = self.upstreams.sources();
+        if let Some(meant) = namespace.and_then(|namespace| sources.meant(&name, namespace)) {
+            // What lies here under its own name is not hidden by a namespace that nobody knows.
+            let is_known = sources.find(&meant).is_some();
+            if is_known || self.store.repo(&meant).exists().await? {
+                return Ok(meant);
+            }
+        }
+        Ok(sources.canonical(&name))
+    }
+
+    /// Whether clients may push to a repository: what comes from an upstream shall be what that has.
+    ///
+    /// # Errors
+    /// [`Error::Mirrored`] names the upstream.
+    pub(crate) fn writable(&self, name: &RepoName) -> Result<(), Error> {
+        match self.upstreams.sources().find(name) {
+            Some(Known { source, .. }) if !source.writable => Err(Error::Mirrored {
+                upstream: source.name.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What fetches what is missing in a repository, for whoever has the grant.
+    fn filler(&self, grant: &Grant<Pull>) -> Option<(Arc<PullThrough>, Place)> {
+        let sources = self.upstreams.sources();
+        let Known { source, place } = sources.find(grant.repo())?;
+        let may_fill = source.anonymous_fill || !grant.is_anonymous();
+        let fills = may_fill && source.allows(&place.remote);
+        fills.then(|| (Arc::clone(&source.pull_through), place))
     }
 
     /// Why the registry cannot do its whole work, if so; for those who look after it.
@@ -82,15 +165,19 @@ impl Registry {
     ///
     /// # Cancel safety
     /// Reads only.
-    pub(crate) async fn blob(
-        &self,
-        grant: &Grant<Pull>,
-        digest: Digest,
-    ) -> Result<BlobReader, Error> {
+    pub(crate) async fn blob(&self, grant: &Grant<Pull>, digest: Digest) -> Result<Content, Error> {
         let repo = self.store.repo(grant.repo());
-        match repo.blob(digest).await? {
-            Some(blob) => Ok(blob),
-            None => Err(blob_unknown(&repo, digest).await?),
+        if let Some(blob) = repo.blob(digest).await? {
+            return Ok(Content::Held(blob));
+        }
+        let Some((upstream, place)) = self.filler(grant) else {
+            return Err(blob_unknown(&repo, digest).await?);
+        };
+        match upstream.blob(&place, digest).await {
+            Ok(Blob::Held(blob)) => Ok(Content::Held(blob)),
+            Ok(Blob::Arriving(reader)) => Ok(Content::Arriving(reader)),
+            Err(error) if error.is_not_found() => Err(blob_unknown(&repo, digest).await?),
+            Err(source) => Err(Error::Upstream { source }),
         }
     }
 
@@ -107,9 +194,12 @@ impl Registry {
         digest: Digest,
     ) -> Result<u64, Error> {
         let repo = self.store.repo(grant.repo());
-        match repo.blob_size(digest).await? {
-            Some(size) => Ok(size),
-            None => Err(blob_unknown(&repo, digest).await?),
+        if let Some(size) = repo.blob_size(digest).await? {
+            return Ok(size);
+        }
+        match self.blob(grant, digest).await? {
+            Content::Held(blob) => Ok(blob.size()),
+            Content::Arriving(mut reader) => Ok(reader.size().await?),
         }
     }
 
@@ -144,11 +234,39 @@ impl Registry {
         &self,
         grant: &Grant<Pull>,
         reference: &Reference,
-    ) -> Result<Stored, Error> {
+    ) -> Result<Found, Error> {
         let repo = self.store.repo(grant.repo());
-        match repo.manifest(reference).await? {
-            Some(stored) => Ok(stored),
-            None => Err(manifest_unknown(&repo, reference).await?),
+        let filler = self.filler(grant);
+        if let (Some((upstream, place)), Reference::Tag(tag)) = (&filler, reference) {
+            // It knows whether what is held is still good.
+            let given = upstream.tag(place, tag).await;
+            return self.given(&repo, reference, given).await;
+        }
+        if let Some(stored) = repo.manifest(reference).await? {
+            return Ok(Found {
+                stored,
+                stale: None,
+            });
+        }
+        match (filler, reference) {
+            (Some((upstream, place)), Reference::Digest(digest)) => {
+                let given = upstream.manifest(&place, *digest).await;
+                self.given(&repo, reference, given).await
+            }
+            _ => Err(manifest_unknown(&repo, reference).await?),
+        }
+    }
+
+    async fn given(
+        &self,
+        repo: &Repo,
+        reference: &Reference,
+        given: Result<Given, Arc<UpstreamError>>,
+    ) -> Result<Found, Error> {
+        match given {
+            Ok(Given { stored, stale }) => Ok(Found { stored, stale }),
+            Err(error) if error.is_not_found() => Err(manifest_unknown(repo, reference).await?),
+            Err(source) => Err(Error::Upstream { source }),
         }
     }
 
@@ -163,12 +281,19 @@ impl Registry {
         &self,
         grant: &Grant<Pull>,
         reference: &Reference,
-    ) -> Result<Record, Error> {
+    ) -> Result<(Record, Option<Stale>), Error> {
         let repo = self.store.repo(grant.repo());
-        match repo.manifest_record(reference).await? {
-            Some(record) => Ok(record),
-            None => Err(manifest_unknown(&repo, reference).await?),
+        let is_followed = matches!(reference, Reference::Tag(_)) && self.filler(grant).is_some();
+        if !is_followed && let Some(record) = repo.manifest_record(reference).await? {
+            return Ok((record, None));
         }
+        let Found { stored, stale } = self.manifest(grant, reference).await?;
+        let record = Record {
+            digest: stored.digest,
+            media_type: stored.media_type,
+            size: stored.bytes.len() as u64,
+        };
+        Ok((record, stale))
     }
 
     /// Stores a manifest and sets its tags, all of it on disk when this returns.

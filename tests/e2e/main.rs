@@ -18,6 +18,7 @@ mod manifests;
 mod mounts;
 mod nothing;
 mod ping_and_headers;
+mod pull_through;
 mod referrers;
 mod restart;
 mod security;

@@ -13,6 +13,8 @@ use crate::pull_through::{Place, PullThrough};
 
 /// The name that image references have for Docker Hub, and what else it is called.
 const HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
+/// Where its API is.
+const HUB_API: &str = "registry-1.docker.io";
 /// Where Docker Hub has what is named by one word alone.
 const HUB_LIBRARY: &str = "library";
 
@@ -109,6 +111,11 @@ impl Source {
 /// repository can have.
 pub fn default_prefix(name: &str) -> String {
     name.replace(':', "-")
+}
+
+/// The host that has the API of the registry that image references call `name`.
+pub fn api_host(name: &str) -> &str {
+    if hub(name) == HUB[0] { HUB_API } else { name }
 }
 
 /// The host in one spelling.

@@ -17,6 +17,11 @@ use thiserror::Error;
 pub(crate) struct RepoPattern(GlobMatcher);
 
 impl RepoPattern {
+    /// What does the matching, for parts that know patterns only as such.
+    pub(crate) fn matcher(&self) -> &GlobMatcher {
+        &self.0
+    }
+
     /// Whether the pattern names this repository.
     pub(crate) fn matches(&self, repo: &RepoName) -> bool {
         self.0.is_match(repo.as_str())

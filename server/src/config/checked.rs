@@ -53,7 +53,7 @@ pub(crate) struct Config {
     #[serde(skip_serializing_if = "Release::is_default")]
     pub(super) release: Release,
     #[serde(rename = "upstream", skip_serializing_if = "Vec::is_empty")]
-    pub(super) upstreams: Vec<Upstream>,
+    pub(crate) upstreams: Vec<Upstream>,
     #[serde(rename = "sync", skip_serializing_if = "Vec::is_empty")]
     pub(super) syncs: Vec<Sync>,
 }

@@ -5,6 +5,7 @@
 
 use std::env::{var, var_os};
 use std::ffi::OsString;
+use std::fmt::{self, Debug, Formatter};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,10 +18,45 @@ pub(crate) struct Environment {
     pub(crate) notify_socket: Option<OsString>,
     /// `WATCHDOG_USEC`: how often at least it wants to hear from us.
     pub(crate) watchdog: Option<Duration>,
+    /// Through which proxies other registries are reached.
+    pub(crate) proxies: ProxyVariables,
     state_directory: Option<PathBuf>,
     data_home: Option<PathBuf>,
     home: Option<PathBuf>,
     is_root: bool,
+}
+
+/// The variables about proxies, in upper or lower case; empty where there are none. They may hold a
+/// password and are not printed.
+#[derive(Clone, Default)]
+pub(crate) struct ProxyVariables {
+    /// `HTTP_PROXY`, or `ALL_PROXY`.
+    pub(crate) http: String,
+    /// `HTTPS_PROXY`, or `ALL_PROXY`.
+    pub(crate) https: String,
+    /// `NO_PROXY`.
+    pub(crate) no: String,
+}
+
+impl ProxyVariables {
+    fn read() -> Self {
+        let first = |names: &[&str]| {
+            let mut values = names.iter().filter_map(|name| var(name).ok());
+            values.find(|value| !value.is_empty()).unwrap_or_default()
+        };
+        let all = ["ALL_PROXY", "all_proxy"];
+        Self {
+            http: first(&["HTTP_PROXY", "http_proxy", all[0], all[1]]),
+            https: first(&["HTTPS_PROXY", "https_proxy", all[0], all[1]]),
+            no: first(&["NO_PROXY", "no_proxy"]),
+        }
+    }
+}
+
+impl Debug for ProxyVariables {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
 }
 
 impl Environment {
@@ -37,6 +73,7 @@ impl Environment {
                 .filter(|filter| !filter.is_empty()),
             notify_socket: var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty()),
             watchdog: watchdog(),
+            proxies: ProxyVariables::read(),
             // systemd lists several directories with colons between; the first is the unit's own.
             state_directory: var("STATE_DIRECTORY").ok().and_then(|list| {
                 list.split(':')

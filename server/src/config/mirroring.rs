@@ -1,11 +1,13 @@
 //! The sections about where content comes from: `[release]` and `[[upstream]]`.
 //!
-//! Owns their grammar, so that one file serves this version and the ones that will act on it. This
-//! version checks them and says at its start that it does not act on them yet.
+//! Owns their grammar. Files are named here and read elsewhere. `[release]` is checked, and at its start
+//! this version says that it does not act on it yet.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use roadstead_mirror::{HostPattern, Location, default_prefix};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::auth::pattern::RepoPattern;
 use crate::config::invalid::{Invalid, parse, parse_all};
@@ -31,24 +33,46 @@ impl Release {
 /// One `[[upstream]]`: a registry that content comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Upstream {
-    name: String,
-    hosts: Vec<String>,
-    prefix: String,
-    urls: Vec<WebUrl>,
+    /// What image references call it.
+    pub(crate) name: String,
+    /// What else it is called.
+    pub(crate) hosts: Vec<String>,
+    /// Where its content lies here; may be empty.
+    pub(crate) prefix: String,
+    #[serde(rename = "urls", serialize_with = "as_texts")]
+    /// Where it is reached, in this order.
+    pub(crate) locations: Vec<Location>,
+    /// Credentials for it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    auth_file: Option<PathBuf>,
+    pub(crate) auth_file: Option<PathBuf>,
+    /// Whom to trust besides the system's authorities.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Through which proxy, in place of the environment's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    proxy: Option<WebUrl>,
-    token_hosts: Vec<String>,
-    redirect_hosts: Vec<String>,
-    pull_through: bool,
-    anonymous_fill: bool,
-    writable: bool,
-    repositories: Vec<RepoPattern>,
-    tag_max_age: Span,
-    max_connections: u16,
+    pub(crate) proxy: Option<WebUrl>,
+    /// Further hosts its credentials may go to.
+    #[serde(serialize_with = "as_texts")]
+    pub(crate) token_hosts: Vec<HostPattern>,
+    /// Private addresses it may lead to.
+    #[serde(serialize_with = "as_texts")]
+    pub(crate) redirect_hosts: Vec<HostPattern>,
+    /// Whether what is missing is fetched from it.
+    pub(crate) pull_through: bool,
+    /// Whether strangers may have something fetched with its credentials.
+    pub(crate) anonymous_fill: bool,
+    /// Whether clients may push under its prefix.
+    pub(crate) writable: bool,
+    /// Which of its repositories may be fetched.
+    pub(crate) repositories: Vec<RepoPattern>,
+    /// How long what a tag names is believed.
+    pub(crate) tag_max_age: Span,
+    /// How many requests may be under way at once.
+    pub(crate) max_connections: u16,
+}
+
+fn as_texts<T: Display, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(list.iter().map(ToString::to_string))
 }
 
 /// The `[release]` section, as it is written.
@@ -112,25 +136,26 @@ impl RawUpstream {
         if self.max_connections == Some(0) {
             return Err(Invalid::new(key("max_connections"), "not above zero"));
         }
-        let urls = if self.urls.is_empty() {
-            vec![parse(key("urls"), &format!("https://{}", self.name))?]
+        let locations = if self.urls.is_empty() {
+            let host = roadstead_mirror::api_host(&self.name);
+            vec![parse(key("urls"), &format!("https://{host}"))?]
         } else {
             parse_all(&key("urls"), &self.urls)?
         };
         let repositories = self.repositories.unwrap_or_else(|| vec!["**".to_owned()]);
         Ok(Upstream {
-            prefix: self.prefix.unwrap_or_else(|| self.name.replace(':', "-")),
+            prefix: self.prefix.unwrap_or_else(|| default_prefix(&self.name)),
             name: self.name,
             hosts: self.hosts,
-            urls,
+            locations,
             auth_file: self.auth_file,
             ca_file: self.ca_file,
             proxy: self
                 .proxy
                 .map(|text| parse(key("proxy"), &text))
                 .transpose()?,
-            token_hosts: self.token_hosts,
-            redirect_hosts: self.redirect_hosts,
+            token_hosts: parse_all(&key("token_hosts"), &self.token_hosts)?,
+            redirect_hosts: parse_all(&key("redirect_hosts"), &self.redirect_hosts)?,
             pull_through: self.pull_through,
             anonymous_fill: self.anonymous_fill,
             writable: self.writable,

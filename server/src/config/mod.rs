@@ -20,4 +20,6 @@ pub(crate) mod unit;
 mod web;
 
 pub(crate) use checked::Config;
+pub(crate) use environment::ProxyVariables;
+pub(crate) use mirroring::Upstream;
 pub(crate) use source::{Error, Flags, Source};

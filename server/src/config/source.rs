@@ -219,7 +219,6 @@ impl RawConfig {
     fn not_acted_on(&self) -> Vec<&'static str> {
         let sections = [
             (self.release.is_some(), "[release]"),
-            (!self.upstream.is_empty(), "[[upstream]]"),
             (!self.sync.is_empty(), "[[sync]]"),
         ];
         sections

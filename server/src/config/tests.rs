@@ -137,7 +137,7 @@ fn a_secret_is_never_shown() {
 #[test]
 fn what_this_version_does_not_act_on_is_said() {
     let warnings = read(WHOLE).unwrap().warnings.join("\n");
-    for key in ["[release]", "[[upstream]]", "[[sync]]"] {
+    for key in ["[release]", "[[sync]]"] {
         assert!(warnings.contains(key), "{key} in {warnings}");
     }
     assert_eq!(read("").unwrap().warnings, Vec::<String>::new());

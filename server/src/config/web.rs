@@ -30,6 +30,11 @@ impl FromStr for WebUrl {
 }
 
 impl WebUrl {
+    /// The URL with any credentials in it: for whoever connects to it.
+    pub(crate) fn reveal(&self) -> String {
+        self.0.to_string()
+    }
+
     /// The URL with any credentials in it hidden.
     fn shown(&self) -> String {
         let text = self.0.to_string();

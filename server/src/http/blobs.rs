@@ -8,13 +8,12 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use roadstead_storage::BlobReader;
 use roadstead_storage::oci::Digest;
 use uuid::Uuid;
 
 use crate::auth::grant::{Delete, Grant, Pull};
 use crate::http::answer;
-use crate::http::body::Body;
+use crate::http::body::{Body, Reader};
 use crate::http::budget::Budget;
 use crate::http::error::{Error, ErrorCode};
 use crate::http::header::{DOCKER_CONTENT_DIGEST, etag, is_held, value};
@@ -45,8 +44,8 @@ pub(crate) async fn read(
         response.headers_mut().insert(CONTENT_LENGTH, size.into());
         return Ok(described(response, &digest));
     }
-    let blob = registry.blob(grant, digest).await?;
-    let size = blob.size();
+    let blob = Reader::from(registry.blob(grant, digest).await?);
+    let (blob, size) = blob.sized().await?;
     let response = match selection(headers, &digest, size) {
         Selection::Whole if size == 0 => answer::content(StatusCode::OK, OCTETS, Body::Empty),
         Selection::Whole => {
@@ -57,8 +56,8 @@ pub(crate) async fn read(
             answer::content(StatusCode::OK, OCTETS, Body::part(blob, whole, budget))
         }
         Selection::Parts(spans) => match spans[..] {
-            [span] => part(blob, span, budget),
-            _ => parts(blob, &spans, budget),
+            [span] => part(blob, span, size, budget),
+            _ => parts(blob, &spans, size, budget),
         },
         Selection::Unsatisfiable => {
             return Err(Error::new(ErrorCode::SizeInvalid)
@@ -83,8 +82,8 @@ pub(crate) async fn delete(
     Ok(answer::empty(StatusCode::ACCEPTED))
 }
 
-fn part(blob: BlobReader, span: Span, budget: &Budget) -> Response<Body> {
-    let range = value(span.content_range(blob.size()));
+fn part(blob: Reader, span: Span, size: u64, budget: &Budget) -> Response<Body> {
+    let range = value(span.content_range(size));
     let body = Body::part(blob, span, budget);
     let mut response = answer::content(StatusCode::PARTIAL_CONTENT, OCTETS, body);
     response.headers_mut().insert(CONTENT_RANGE, range);
@@ -93,8 +92,7 @@ fn part(blob: BlobReader, span: Span, budget: &Budget) -> Response<Body> {
 
 /// Several ranges as `multipart/byteranges` (RFC 9110 section 14.6): one part for each, in the order
 /// asked, for containers/image matches them by position.
-fn parts(blob: BlobReader, spans: &[Span], budget: &Budget) -> Response<Body> {
-    let size = blob.size();
+fn parts(blob: Reader, spans: &[Span], size: u64, budget: &Budget) -> Response<Body> {
     // Not to be found in any content; plain letters, so that it needs no quotation marks.
     let boundary = Uuid::new_v4().simple().to_string();
     let head = |index: usize, span: &Span| {

@@ -9,12 +9,14 @@ use std::panic::resume_unwind;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, WARNING};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use humantime::format_rfc3339_seconds;
+use roadstead_mirror::Stale;
 use roadstead_storage::oci::{
     Algorithm, Digest, InvalidManifest, MAX_MANIFEST, Manifest, MediaType, Reference,
 };
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::auth::grant::{Delete, Grant, Pull, Push};
 use crate::http::answer;
@@ -23,7 +25,8 @@ use crate::http::error::Error;
 use crate::http::header::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG, etag, is_held, value};
 use crate::http::payload::Payload;
 use crate::http::route::Target;
-use crate::registry::Registry;
+use crate::registry::{Found, Registry};
+use crate::report::chain;
 
 /// Manifests that are received and parsed at the same time: each is in memory as a whole.
 pub(crate) const MAX_AT_ONCE: usize = 8;
@@ -40,10 +43,10 @@ pub(crate) async fn read(
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Error> {
     if method == Method::HEAD || headers.contains_key(IF_NONE_MATCH) {
-        let record = registry.manifest_record(grant, reference).await?;
+        let (record, stale) = registry.manifest_record(grant, reference).await?;
         if is_held(headers, &record.digest) {
             let response = answer::empty(StatusCode::NOT_MODIFIED);
-            return Ok(described(response, &record.digest));
+            return Ok(described(response, &record.digest, stale));
         }
         if method == Method::HEAD {
             let mut response = answer::empty(StatusCode::OK);
@@ -53,13 +56,13 @@ pub(crate) async fn read(
             response
                 .headers_mut()
                 .insert(CONTENT_LENGTH, record.size.into());
-            return Ok(described(response, &record.digest));
+            return Ok(described(response, &record.digest, stale));
         }
     }
-    let stored = registry.manifest(grant, reference).await?;
+    let Found { stored, stale } = registry.manifest(grant, reference).await?;
     let content_type = media_type(&stored.media_type);
     let response = answer::content(StatusCode::OK, content_type, Body::Full(stored.bytes));
-    Ok(described(response, &stored.digest))
+    Ok(described(response, &stored.digest, stale))
 }
 
 /// `PUT` of a manifest.
@@ -140,10 +143,22 @@ fn media_type(media_type: &MediaType) -> HeaderValue {
     value(media_type.to_string())
 }
 
-fn described(mut response: Response<Body>, digest: &Digest) -> Response<Body> {
-    response
-        .headers_mut()
-        .insert(DOCKER_CONTENT_DIGEST, value(digest.to_string()));
-    response.headers_mut().insert(ETAG, etag(digest));
+fn described(
+    mut response: Response<Body>,
+    digest: &Digest,
+    stale: Option<Stale>,
+) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(DOCKER_CONTENT_DIGEST, value(digest.to_string()));
+    headers.insert(ETAG, etag(digest));
+    if let Some(stale) = stale {
+        warn!(%digest, error = stale.because.map(|error| chain(&*error).to_string()), "Served a tag that its upstream does not confirm");
+        let since = stale.checked_at.map_or_else(String::new, |checked_at| {
+            format!(", last confirmed {}", format_rfc3339_seconds(checked_at))
+        });
+        // 299, for the specification of Warning knows no number for this that clients would understand.
+        let text = format!("299 - \"stale: the upstream does not answer{since}\"");
+        headers.insert(WARNING, value(text));
+    }
     response
 }

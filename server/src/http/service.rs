@@ -35,7 +35,7 @@ use crate::http::manifests;
 use crate::http::observe::{Observed, Record};
 use crate::http::origin::{Origin, Peer};
 use crate::http::payload::Payload;
-use crate::http::route::{Read, Refusal, Remove, Route, Start, Write};
+use crate::http::route::{Read, Refusal, Remove, Route, Start, Write, namespace};
 use crate::http::status;
 use crate::http::token;
 use crate::http::uploads;
@@ -203,6 +203,8 @@ impl Service {
                 listing::catalog(registry, &listing, &page).await
             }
             Route::Read(repo, what) => {
+                let namespace = namespace(head.uri.query());
+                let repo = registry.meant(repo, namespace.as_deref()).await?;
                 let scopes = [Scope::pull(&repo)];
                 let caller = self.authenticate(head, &scopes).await?;
                 let grant = auth.grant(&caller, &repo);
@@ -210,6 +212,7 @@ impl Service {
                 self.read(head, &grant, what).await
             }
             Route::Remove(repo, what) => {
+                let repo = registry.meant(repo, None).await?;
                 let scopes = [Scope::delete(&repo)];
                 let caller = self.authenticate(head, &scopes).await?;
                 let grant = auth.grant(&caller, &repo);
@@ -222,10 +225,12 @@ impl Service {
                 }
             }
             Route::Write(repo, what) => {
+                let repo = registry.meant(repo, None).await?;
                 let scopes = needed_to_write(&repo, &what);
                 let caller = self.authenticate(head, &scopes).await?;
                 let grant = auth.grant(&caller, &repo);
                 let grant = grant.map_err(|denied| Error::denied(denied, scopes))?;
+                registry.writable(grant.repo())?;
                 self.write(head, &caller, &grant, what, payload).await
             }
         }

@@ -12,6 +12,7 @@ use crate::admin::socket;
 use crate::auth::users;
 use crate::config;
 use crate::shutdown::WorkerPanicked;
+use crate::upstreams::Unusable;
 
 /// Why there is no registry.
 #[derive(Debug, Error)]
@@ -39,6 +40,9 @@ pub(crate) enum Error {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] config::Error),
+    /// An upstream.
+    #[error("make the upstreams ready")]
+    Upstream(#[from] Unusable),
     /// The check of passwords.
     #[error("make the login ready")]
     Login {

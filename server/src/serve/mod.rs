@@ -38,6 +38,7 @@ use crate::shutdown::{Order, Signals, Tasks};
 use crate::systemd::Notify;
 use crate::telemetry::Metrics;
 use crate::upkeep::Upkeep;
+use crate::upstreams::Upstreams;
 
 pub(crate) use self::error::Error;
 
@@ -124,6 +125,7 @@ impl App {
         let metrics = Metrics::new();
         let upkeep = Upkeep::new(store.clone(), metrics.upkeep());
         let tasks = Tasks::new();
+        let upstreams = open_upstreams(&config, &source, &store, &tasks).await?;
         let service = Service::new(Parts {
             address: address
                 .as_ref()
@@ -131,7 +133,7 @@ impl App {
             auth: auth.clone(),
             clock: Arc::clone(&clock),
             metrics: metrics.clone(),
-            registry: Registry::new(store.clone()),
+            registry: Registry::new(store.clone(), upstreams.clone()),
             tasks: tasks.clone(),
             tls: Arc::clone(&tls),
             trusted_proxies: config.trusted_proxies.clone(),
@@ -161,6 +163,7 @@ impl App {
             auth,
             users,
             tls,
+            upstreams,
             context: context_of_reload,
             clock,
         };
@@ -278,6 +281,20 @@ impl Secrets {
             token_key,
         })
     }
+}
+
+async fn open_upstreams(
+    config: &Config,
+    source: &Source,
+    store: &Store,
+    tasks: &Tasks,
+) -> Result<Upstreams, Error> {
+    let (configured, store, tasks) = (config.upstreams.clone(), store.clone(), tasks.clone());
+    let proxies = source.environment.proxies.clone();
+    let clock = roadstead_storage::Clock::from_fn(SystemTime::now);
+    let open = move || Upstreams::open(&configured, store, clock, &tasks, proxies);
+    let opened = spawn_blocking(open).await;
+    Ok(opened.expect("reading files does not panic")?)
 }
 
 fn bind_all(addresses: &[SocketAddr], config: &Config) -> Result<Vec<TcpListener>, Error> {

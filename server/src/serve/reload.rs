@@ -1,6 +1,6 @@
 //! What an order to reload does.
 //!
-//! Reads again what can change under a running server: rules, accounts, names, certificates. The
+//! Reads again what can change under a running server: rules, accounts, names, certificates, upstreams. The
 //! rest of the configuration is fixed at the start. Invariant: what cannot be read or used is logged
 //! and leaves the old in force, each part for itself.
 
@@ -15,6 +15,7 @@ use crate::auth::Authenticator;
 use crate::auth::users::Users;
 use crate::config::{Config, Source};
 use crate::report::chain;
+use crate::upstreams::Upstreams;
 
 /// What an order to reload reads again. The rest of the configuration needs a restart.
 pub(super) struct Reload {
@@ -28,6 +29,8 @@ pub(super) struct Reload {
     pub(super) users: Arc<Users>,
     /// Takes the names and certificates.
     pub(super) tls: Arc<ServerTls>,
+    /// Takes the upstreams.
+    pub(super) upstreams: Upstreams,
     /// Tells commands what is configured.
     pub(super) context: Context,
     /// Tells the time to the certificates.
@@ -52,11 +55,15 @@ impl Reload {
         };
         self.auth.reload(&config.auth);
         let (users, tls) = (Arc::clone(&self.users), Arc::clone(&self.tls));
+        let (upstreams, configured) = (self.upstreams.clone(), config.upstreams.clone());
         let certificates = config.certificates();
         let now = (self.clock)();
         let files = spawn_blocking(move || {
             if let Err(error) = users.reload() {
                 error!(error = %chain(&error), "Kept the old accounts");
+            }
+            if let Err(error) = upstreams.reload(&configured) {
+                error!(error = %chain(&error), "Kept the old upstreams");
             }
             if let Err(error) = tls.reload(certificates.names, certificates.own, now) {
                 error!(error = %chain(&error), "Kept the old certificate");

@@ -118,6 +118,11 @@ impl<R> Grant<R> {
         &self.repo
     }
 
+    /// Whether it was given to nobody in particular.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.principal == Caller::direct(Identity::Anonymous).principal()
+    }
+
     /// Whose it is.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal

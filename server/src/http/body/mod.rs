@@ -4,6 +4,8 @@
 //! memory. It knows neither headers nor status. Invariant: the length it announces is the length it
 //! delivers, or it ends in an error, which breaks the connection rather than passing for the end.
 
+mod reader;
+
 use std::collections::VecDeque;
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
@@ -13,8 +15,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use roadstead_storage::{BlobReader, Error as StoreError};
+use roadstead_storage::Error as StoreError;
 
+pub(crate) use self::reader::Reader;
 use crate::http::budget::{Budget, Share};
 use crate::http::range::Span;
 
@@ -32,7 +35,7 @@ pub(crate) enum Body {
 
 /// A sequence of texts and parts of one blob.
 pub(crate) struct Stream {
-    reader: BlobReader,
+    reader: Reader,
     segments: VecDeque<Segment>,
     left: u64,
     ahead: Ahead,
@@ -58,13 +61,13 @@ enum Ahead {
 
 impl Body {
     /// One part of a blob; the whole is a part too. An empty blob has no parts: use [`Body::Empty`].
-    pub(crate) fn part(reader: BlobReader, span: Span, budget: &Budget) -> Self {
+    pub(crate) fn part(reader: Reader, span: Span, budget: &Budget) -> Self {
         Self::stream(reader, VecDeque::from([Segment::Part(span)]), budget)
     }
 
     /// Several parts of a blob, each after its own head, and what comes after the last.
     pub(crate) fn parts(
-        reader: BlobReader,
+        reader: Reader,
         parts: impl IntoIterator<Item = (Bytes, Span)>,
         end: Bytes,
         budget: &Budget,
@@ -77,7 +80,7 @@ impl Body {
         Self::stream(reader, segments, budget)
     }
 
-    fn stream(reader: BlobReader, segments: VecDeque<Segment>, budget: &Budget) -> Self {
+    fn stream(reader: Reader, segments: VecDeque<Segment>, budget: &Budget) -> Self {
         let left = segments.iter().map(Segment::len).sum();
         let share = budget.share();
         Self::Stream(Box::new(Stream {
@@ -158,23 +161,35 @@ impl Stream {
     /// Starts the next read if none is underway and a part of the blob comes next.
     fn read_ahead(&mut self, context: &mut Context<'_>) {
         if let Ahead::Nothing = self.ahead
-            && let Some(Segment::Part(span)) = self.segments.front_mut()
+            && let Some(Segment::Part(span)) = self.segments.front()
         {
             let piece = span.len.min(self.share.piece() as u64);
-            let (reader, offset) = (self.reader.clone(), span.start);
-            span.start += piece;
-            span.len -= piece;
-            if span.len == 0 {
-                self.segments.pop_front();
-            }
             let piece = usize::try_from(piece).expect("a piece is within the budget");
+            let (mut reader, offset) = (self.reader.clone(), span.start);
             self.ahead = Ahead::Underway(Box::pin(async move { reader.read(offset, piece).await }));
         }
         if let Ahead::Underway(reading) = &mut self.ahead
             && let Poll::Ready(outcome) = reading.as_mut().poll(context)
         {
-            self.ahead = Ahead::Done(outcome);
+            self.ahead = Ahead::Done(self.pass(outcome));
         }
+    }
+
+    /// Goes on behind what was read of the part in front.
+    fn pass(&mut self, outcome: Result<Bytes, StoreError>) -> Result<Bytes, StoreError> {
+        let bytes = outcome?;
+        if let Some(Segment::Part(span)) = self.segments.front_mut() {
+            // A fetch gives what has come, which is something as long as it goes on.
+            if bytes.is_empty() {
+                return Err(StoreError::FetchInterrupted);
+            }
+            span.start += bytes.len() as u64;
+            span.len -= bytes.len() as u64;
+            if span.len == 0 {
+                self.segments.pop_front();
+            }
+        }
+        Ok(bytes)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 
 use http_body_util::BodyExt as _;
 use roadstead_storage::oci::{Algorithm, Digest, RepoName};
-use roadstead_storage::{Config, Principal, Store};
+use roadstead_storage::{BlobReader, Config, Principal, Store};
 use tempfile::TempDir;
 
 use super::*;
@@ -51,7 +51,11 @@ async fn a_part_is_delivered_exactly_in_several_pieces() {
     let content = content();
     let (_dir, reader) = blob(&content).await;
     for (start, len) in [(0, u64::from(LENGTH)), (1, 1), (300_000, 400_001)] {
-        let body = Body::part(reader.clone(), span(start, len), &Budget::new());
+        let body = Body::part(
+            Reader::Held(reader.clone()),
+            span(start, len),
+            &Budget::new(),
+        );
         assert_eq!(body.size_hint().exact(), Some(len));
         let bytes = body.collect().await.expect("a disk").to_bytes();
         let start = usize::try_from(start).expect("small");
@@ -68,7 +72,7 @@ async fn several_parts_come_in_the_order_asked_each_after_its_head() {
         ("<1>".into(), span(500_000, 3)),
         ("<2>".into(), span(0, 300_000)),
     ];
-    let body = Body::parts(reader, parts, "<end>".into(), &Budget::new());
+    let body = Body::parts(Reader::Held(reader), parts, "<end>".into(), &Budget::new());
     assert_eq!(body.size_hint().exact(), Some(3 + 3 + 3 + 300_000 + 5));
     let bytes = body.collect().await.expect("a disk").to_bytes();
     let expected = [
@@ -92,6 +96,10 @@ async fn a_blob_that_was_cut_on_disk_breaks_the_answer_instead_of_ending_it() {
         .open(path)
         .expect("the blob's file");
     file.set_len(300_000).expect("a disk");
-    let body = Body::part(reader, span(0, u64::from(LENGTH)), &Budget::new());
+    let body = Body::part(
+        Reader::Held(reader),
+        span(0, u64::from(LENGTH)),
+        &Budget::new(),
+    );
     body.collect().await.expect_err("the end is gone");
 }

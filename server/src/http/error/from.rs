@@ -3,13 +3,16 @@
 //! One `From` per part, and no other place decides a status or a code of theirs.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use roadstead_mirror::{Error as UpstreamError, Retry};
 use roadstead_storage::Error as StoreError;
 use roadstead_storage::oci::InvalidManifest;
 
 use crate::http::error::{Error, ErrorCode, SOON};
+use crate::http::header::value;
 use crate::http::payload::PayloadError;
 use crate::http::route::Refusal;
 use crate::registry::Error as RegistryError;
@@ -20,9 +23,37 @@ impl From<RegistryError> for Error {
             RegistryError::BlobUnknown { .. } => Self::new(ErrorCode::BlobUnknown),
             RegistryError::ManifestUnknown { .. } => Self::new(ErrorCode::ManifestUnknown),
             RegistryError::NameUnknown { .. } => Self::new(ErrorCode::NameUnknown),
+            RegistryError::Mirrored { .. } => {
+                Self::new(ErrorCode::Denied).saying(error.to_string())
+            }
             RegistryError::Store(error) => error.into(),
+            RegistryError::Upstream { source } => of_upstream(source),
         }
     }
+}
+
+/// What an upstream did not give. A gateway's answer: a client that knows another mirror, or the source
+/// itself, asks there next.
+fn of_upstream(error: Arc<UpstreamError>) -> Error {
+    let unavailable = Error::new(ErrorCode::Unavailable)
+        .status(StatusCode::BAD_GATEWAY)
+        .saying("the upstream does not answer as it should");
+    let failed = match (&*error, error.retry()) {
+        (UpstreamError::Store(StoreError::FetchInterrupted | StoreError::FetchedOther), _) => {
+            unavailable
+        }
+        (UpstreamError::Store(StoreError::Full { .. } | StoreError::OverQuota { .. }), _) => {
+            Error::new(ErrorCode::Denied)
+                .status(StatusCode::SERVICE_UNAVAILABLE)
+                .saying("the registry has no space left for what the upstream has")
+        }
+        (UpstreamError::Store(_), _) => Error::new(ErrorCode::Unknown),
+        (_, Retry::After(pause)) => Error::new(ErrorCode::TooManyRequests)
+            .saying("toomanyrequests: the upstream asks for a pause")
+            .header(RETRY_AFTER, value(pause.as_secs().max(1).to_string())),
+        _ => unavailable,
+    };
+    failed.because(error)
 }
 
 impl From<StoreError> for Error {
@@ -44,6 +75,12 @@ impl From<StoreError> for Error {
                 .status(StatusCode::SERVICE_UNAVAILABLE)
                 .saying("the registry takes no changes at present")
                 .because(error),
+            StoreError::FetchInterrupted | StoreError::FetchedOther => {
+                Self::new(ErrorCode::Unavailable)
+                    .status(StatusCode::BAD_GATEWAY)
+                    .saying("the upstream broke off")
+                    .because(error)
+            }
             StoreError::IndexNotReady => Self::new(ErrorCode::Unavailable)
                 .saying("the list of repositories is being rebuilt")
                 .header(RETRY_AFTER, SOON),

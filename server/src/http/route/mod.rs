@@ -13,7 +13,7 @@ mod refusal;
 use roadstead_storage::UploadId;
 use roadstead_storage::oci::{Digest, Reference, RepoName};
 
-pub(crate) use self::query::{Filter, Page, Start, Target};
+pub(crate) use self::query::{Filter, Page, Start, Target, namespace};
 pub(crate) use self::refusal::Refusal;
 
 /// A request understood. `HEAD` shares the routes of `GET`.

@@ -1,7 +1,7 @@
 //! What stands in the query: pages, filters, digests, tags.
 //!
 //! Decoded by the rules of forms. Parameters we do not know mean nothing, for clients send all sorts
-//! (`ns`, `origin`, `_state`); those we know are bounded or refused.
+//! (`origin`, `_state`); those we know are bounded or refused.
 
 use std::borrow::Cow;
 
@@ -57,6 +57,12 @@ pub(crate) struct Filter {
 /// The query of a request.
 #[derive(Clone, Copy)]
 pub(super) struct Query<'a>(&'a str);
+
+/// Which registry the client takes us for: `?ns=quay.io`, as containerd says to mirrors (distribution
+/// specification, "Registry Proxying").
+pub(crate) fn namespace(query: Option<&str>) -> Option<Cow<'_, str>> {
+    Query::new(query?).first("ns")
+}
 
 impl<'a> Query<'a> {
     /// Takes the part after the question mark, still encoded.

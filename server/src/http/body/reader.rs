@@ -1,0 +1,58 @@
+//! Where the bytes of a blob come from: out of the store, or on their way into it.
+
+use bytes::Bytes;
+use roadstead_storage::oci::Digest;
+use roadstead_storage::{BlobReader, Error as StoreError, FetchReader};
+
+use crate::registry::Content;
+
+/// Reads a blob. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) enum Reader {
+    /// It is being fetched: what has come is read at once, and the rest waited for.
+    Arriving(FetchReader),
+    /// It is here.
+    Held(BlobReader),
+}
+
+impl Reader {
+    /// What is read.
+    pub(super) fn digest(&self) -> Digest {
+        match self {
+            Self::Arriving(reader) => reader.digest(),
+            Self::Held(blob) => blob.digest(),
+        }
+    }
+
+    /// How large the blob is, as soon as that is known.
+    ///
+    /// # Errors
+    /// When the fetch ends before.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn sized(mut self) -> Result<(Self, u64), StoreError> {
+        let size = match &mut self {
+            Self::Arriving(reader) => reader.size().await?,
+            Self::Held(blob) => blob.size(),
+        };
+        Ok((self, size))
+    }
+
+    /// At least one byte from `offset` on, and at most `length`; none behind the end.
+    pub(super) async fn read(&mut self, offset: u64, length: usize) -> Result<Bytes, StoreError> {
+        match self {
+            Self::Arriving(reader) => reader.read(offset, length).await,
+            Self::Held(blob) => blob.read(offset, length).await,
+        }
+    }
+}
+
+impl From<Content> for Reader {
+    fn from(content: Content) -> Self {
+        match content {
+            Content::Arriving(reader) => Self::Arriving(reader),
+            Content::Held(blob) => Self::Held(blob),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Pull-through: what an upstream has is served as if it were here, and is here afterwards.
+
+mod outage;
+mod right;
+mod serve;
+
+use harness::{Anonymous, Registry, Upstream};
+
+/// A registry that pulls through from this upstream, which it calls `up.example`.
+fn registry(upstream: &Upstream, more: &str) -> Registry {
+    let config = section(upstream, more);
+    Registry::with().config(config).anonymous(Anonymous::Pull).start()
+}
+
+/// The section of the configuration for this upstream, with `more` in it.
+fn section(upstream: &Upstream, more: &str) -> String {
+    let url = upstream.url();
+    format!(
+        "[[upstream]]\nname = \"up.example\"\nurls = [\"{url}\"]\npull_through = true\n{more}\n"
+    )
+}
