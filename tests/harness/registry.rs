@@ -64,6 +64,9 @@ pub struct Registry {
     scratch: Scratch,
 }
 
+/// What a configuration says of an upstream that is asked for what is missing.
+const PULLS_THROUGH: &str = "pull_through = true";
+
 impl Registry {
     /// A registry to be: with the defaults, if nothing more is said.
     pub fn with() -> Setup {
@@ -247,9 +250,16 @@ impl Registry {
         truth
     }
 
-    /// Ends a scenario: the truth on disk agrees with the API, and the server stops cleanly.
+    /// Ends a scenario: the truth on disk agrees with the API, and the server stops cleanly. Where it
+    /// pulls through, it is restarted before, so that it shows what it holds and asks nobody.
     #[track_caller]
     pub fn finish(mut self) -> Truth {
+        let config = self.config.as_ref().map(fs::read_to_string);
+        let config = config.map(|read| read.expect("the configuration is there"));
+        if let Some(config) = config.filter(|config| config.contains(PULLS_THROUGH)) {
+            self.reconfigure(&config.replace(PULLS_THROUGH, "pull_through = false"));
+            self.restart();
+        }
         self.check();
         self.stop();
         Truth::of(&self.data)

@@ -9,7 +9,10 @@ use harness::{Anonymous, Registry, Upstream};
 /// A registry that pulls through from this upstream, which it calls `up.example`.
 fn registry(upstream: &Upstream, more: &str) -> Registry {
     let config = section(upstream, more);
-    Registry::with().config(config).anonymous(Anonymous::Pull).start()
+    Registry::with()
+        .config(config)
+        .anonymous(Anonymous::Pull)
+        .start()
 }
 
 /// The section of the configuration for this upstream, with `more` in it.

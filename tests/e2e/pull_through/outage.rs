@@ -14,12 +14,22 @@ fn what_is_held_is_served_and_says_how_old_it_is() {
     upstream.put("a/b", "1", &image);
     let registry = registry(&upstream, "tag_max_age = \"1ms\"");
     let client = registry.plain();
-    client.manifest("up.example/a/b", "1").expect(200).lacks("warning");
+    client
+        .manifest("up.example/a/b", "1")
+        .expect(200)
+        .lacks("warning");
     upstream.stop();
     for method in [Method::GET, Method::HEAD] {
         let begun = Instant::now();
-        let answer = client.request(method, "/v2/up.example/a/b/manifests/1").send().expect(200);
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        let answer = client
+            .request(method, "/v2/up.example/a/b/manifests/1")
+            .send()
+            .expect(200);
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
         let warning = answer.must("warning").to_owned();
         assert!(warning.starts_with("299 - \"stale: "), "{warning}");
         assert!(warning.contains("last confirmed 20"), "{warning}");
@@ -59,7 +69,8 @@ fn wrong_bytes_are_never_served_to_their_end() {
     upstream.always(Fault::Flipped(500_000));
     let path = format!("/v2/up.example/a/b/blobs/{}", layer.digest());
     let cut = client.request(Method::GET, path.clone());
-    cut.over(&mut Session::of(&client)).expect_err("it is cut off");
+    cut.over(&mut Session::of(&client))
+        .expect_err("it is cut off");
     upstream.behave();
     let download = client.request(Method::GET, path).download();
     assert_eq!(download.digest, layer.digest());

@@ -35,6 +35,7 @@ fn strangers_have_nothing_fetched_with_our_credentials_unless_they_may() {
     let line = format!("{line}\nanonymous_fill = true");
     upstream.put("c/d", "1", &image);
     registry.reconfigure(&section(&upstream, &line));
+    registry.restart();
     registry.plain().manifest("up.example/c/d", "1").expect(200);
     registry.finish().no_uploads();
 }
@@ -45,9 +46,14 @@ fn nobody_pushes_where_an_upstreams_content_lies_unless_it_is_writable() {
     let image = Image::new(Format::Oci, "x");
     for (more, status) in [("", 403), ("writable = true", 202)] {
         let config = section(&upstream, more);
-        let registry = Registry::with().config(config).anonymous(Anonymous::Push).start();
+        let registry = Registry::with()
+            .config(config)
+            .anonymous(Anonymous::Push)
+            .start();
         let client = registry.plain();
-        client.post("/v2/up.example/a/b/blobs/uploads/", "").expect(status);
+        client
+            .post("/v2/up.example/a/b/blobs/uploads/", "")
+            .expect(status);
         let put = image.manifest.put(&client, "up.example/a/b", "1");
         put.expect(if status == 202 { 201 } else { 403 });
         image.push(&client, "mine/a", "1").expect(201);
@@ -59,7 +65,10 @@ fn what_was_pushed_is_not_replaced_by_what_the_upstream_has() {
     let upstream = Upstream::start();
     upstream.put("a/b", "1", &Image::new(Format::Oci, "theirs"));
     let config = section(&upstream, "writable = true\ntag_max_age = \"1ms\"");
-    let registry = Registry::with().config(config).anonymous(Anonymous::Push).start();
+    let registry = Registry::with()
+        .config(config)
+        .anonymous(Anonymous::Push)
+        .start();
     let client = registry.plain();
     let ours = Image::new(Format::Oci, "ours");
     ours.push(&client, "up.example/a/b", "1").expect(201);
@@ -73,11 +82,18 @@ fn a_private_repository_is_not_opened_by_what_an_upstream_has() {
     let upstream = Upstream::start();
     let image = Image::new(Format::Oci, "x");
     upstream.put("a/b", "1", &image);
-    let rule = "[[auth.rule]]\nwho = [\"admin\"]\nrepositories = [\"up.example/**\"]\nmay = [\"pull\"]\n";
+    let rule =
+        "[[auth.rule]]\nwho = [\"admin\"]\nrepositories = [\"up.example/**\"]\nmay = [\"pull\"]\n";
     let config = format!("{rule}{}", section(&upstream, ""));
-    let registry = Registry::with().config(config).anonymous(Anonymous::Pull).start();
+    let registry = Registry::with()
+        .config(config)
+        .anonymous(Anonymous::Pull)
+        .start();
     registry.plain().manifest("up.example/a/b", "1").expect(401);
-    registry.plain().get("/v2/a/b/manifests/1?ns=up.example").expect(401);
+    registry
+        .plain()
+        .get("/v2/a/b/manifests/1?ns=up.example")
+        .expect(401);
     assert_eq!(upstream.asked().len(), 0);
     registry.admin().manifest("up.example/a/b", "1").expect(200);
     registry.finish().no_uploads();

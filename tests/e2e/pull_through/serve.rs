@@ -2,9 +2,7 @@
 
 use std::thread;
 
-use harness::{
-    At, Fault, Format, Gate, Image, Noise, Session, Upstream, eventually, index_of,
-};
+use harness::{At, Fault, Format, Gate, Image, Noise, Session, Upstream, eventually, index_of};
 use http::Method;
 
 use super::registry;
@@ -26,7 +24,9 @@ fn an_image_is_served_while_it_comes_and_is_here_afterwards() {
     }
     upstream.stop();
     client.manifest("up.example/a/b", "1").expect(200);
-    client.manifest("up.example/a/b", image.digest().as_str()).expect(200);
+    client
+        .manifest("up.example/a/b", image.digest().as_str())
+        .expect(200);
     for bytes in image.layers.iter().chain([&image.config]) {
         let digest = harness::Digest::of(bytes);
         client.blob("up.example/a/b", &digest).expect(200);
@@ -102,7 +102,9 @@ fn a_namespace_finds_the_same_content() {
     client.manifest("up.example/a/b", "1").expect(200);
     assert_eq!(upstream.asked().len(), 1);
     // One that nobody configured is no reason to ask anybody.
-    client.get("/v2/a/b/manifests/1?ns=elsewhere.example").expect(404);
+    client
+        .get("/v2/a/b/manifests/1?ns=elsewhere.example")
+        .expect(404);
     client.get("/v2/a/b/manifests/1?ns=127.0.0.1").expect(404);
     client.get("/v2/a/b/manifests/1").expect(404);
     assert_eq!(upstream.asked().len(), 1);
@@ -132,7 +134,9 @@ fn docker_hubs_short_names_are_the_library() {
     let client = registry.plain();
     client.manifest("docker.io/nginx", "1").expect(200);
     client.manifest("docker.io/library/nginx", "1").expect(200);
-    client.get("/v2/library/nginx/manifests/1?ns=docker.io").expect(200);
+    client
+        .get("/v2/library/nginx/manifests/1?ns=docker.io")
+        .expect(200);
     assert_eq!(upstream.asked().len(), 1);
     registry.finish().no_uploads();
 }
@@ -140,7 +144,10 @@ fn docker_hubs_short_names_are_the_library() {
 #[test]
 fn a_list_and_its_children_come_one_by_one() {
     let upstream = Upstream::start();
-    let (amd, arm) = (Image::new(Format::Oci, "amd"), Image::new(Format::Oci, "arm"));
+    let (amd, arm) = (
+        Image::new(Format::Oci, "amd"),
+        Image::new(Format::Oci, "arm"),
+    );
     let index = index_of(
         Format::Oci,
         &[
@@ -153,11 +160,19 @@ fn a_list_and_its_children_come_one_by_one() {
     upstream.put_manifest("a/b", "1", &index);
     let registry = registry(&upstream, "");
     let client = registry.plain();
-    assert_eq!(client.manifest("up.example/a/b", "1").expect(200).digest(), index.digest());
-    client.manifest("up.example/a/b", amd.digest().as_str()).expect(200);
+    assert_eq!(
+        client.manifest("up.example/a/b", "1").expect(200).digest(),
+        index.digest()
+    );
+    client
+        .manifest("up.example/a/b", amd.digest().as_str())
+        .expect(200);
     // What nobody asked for was not fetched.
     let arm = arm.digest();
-    assert_eq!(upstream.count(|asked| asked.path().ends_with(arm.as_str())), 0);
+    assert_eq!(
+        upstream.count(|asked| asked.path().ends_with(arm.as_str())),
+        0
+    );
     registry.finish().no_uploads();
 }
 
@@ -174,11 +189,16 @@ fn a_kill_in_the_midst_costs_only_what_was_on_its_way() {
     upstream.always(Fault::Hold(At::Byte(24 << 20), gate.clone()));
     let digest = layer.digest();
     let path = format!("/v2/up.example/a/b/blobs/{digest}");
-    let data = registry.data().join("fetches/sha256").join(digest.hex()).join("data");
+    let data = registry
+        .data()
+        .join("fetches/sha256")
+        .join(digest.hex())
+        .join("data");
     thread::scope(|scope| {
         scope.spawn(|| {
             let cut = client.request(Method::GET, path.clone());
-            cut.over(&mut Session::of(&client)).expect_err("it is cut off");
+            cut.over(&mut Session::of(&client))
+                .expect_err("it is cut off");
         });
         eventually("three quarters have come", || {
             data.metadata().is_ok_and(|data| data.len() == 24 << 20)
@@ -193,6 +213,9 @@ fn a_kill_in_the_midst_costs_only_what_was_on_its_way() {
     download.response.expect(200);
     assert_eq!(download.digest, digest);
     let again = upstream.asked().pop().expect("it was asked again");
-    assert_eq!((again.header("range"), again.sent), (Some("bytes=25165824-"), 8 << 20));
+    assert_eq!(
+        (again.header("range"), again.sent),
+        (Some("bytes=25165824-"), 8 << 20)
+    );
     registry.finish().no_uploads();
 }
