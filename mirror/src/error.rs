@@ -153,6 +153,11 @@ impl Error {
         }
     }
 
+    /// Whether the upstream has nothing behind the byte that was asked for (RFC 9110, section 15.5.17).
+    pub(crate) fn is_beyond_the_end(&self) -> bool {
+        matches!(self, Self::Answer { status, .. } if *status == StatusCode::RANGE_NOT_SATISFIABLE)
+    }
+
     /// Whether the upstream said that it does not have what was asked for.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })

@@ -4,11 +4,13 @@
 //! not there. Nothing here spawns tasks of its own.
 
 mod client;
+mod companion;
 mod copy;
 mod credentials;
 mod error;
 mod flight;
 mod net;
+mod note;
 mod pull_through;
 mod secret;
 mod sources;
@@ -19,7 +21,8 @@ pub use self::client::{BlobStream, Client, Fetched, Patience};
 pub use self::credentials::{Credentials, InvalidCredentials};
 pub use self::error::{Broken, Error, Retry, Said, Side, Url};
 pub use self::net::{Authority, HostPattern, InvalidHost, Proxies, Timeouts};
-pub use self::pull_through::{Blob, Given, Place, PullThrough, Stale};
+pub use self::note::{Cause, How, Note, Notes, Reply, What};
+pub use self::pull_through::{Blob, Given, Listing, Place, PullThrough, Stale};
 pub use self::sources::{Found, Source, Sources, api_host, default_prefix};
 pub use self::spawn::{Spawn, Work};
 pub use self::upstream::{InvalidLocation, Location, Upstream};

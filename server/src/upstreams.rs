@@ -20,6 +20,7 @@ use tracing::warn;
 
 use crate::config::{ProxyVariables, Upstream};
 use crate::shutdown::Tasks;
+use crate::telemetry::upstream::UpstreamCounts;
 
 /// The upstreams that are pulled through; clones share them.
 #[derive(Clone)]
@@ -30,6 +31,7 @@ struct Inner {
     clock: Clock,
     spawn: Spawn,
     proxies: ProxyVariables,
+    counts: UpstreamCounts,
     sources: RwLock<Arc<Sources>>,
 }
 
@@ -80,6 +82,7 @@ impl Upstreams {
         clock: Clock,
         tasks: &Tasks,
         proxies: ProxyVariables,
+        counts: UpstreamCounts,
     ) -> Result<Self, Unusable> {
         let tasks = tasks.clone();
         let upstreams = Self(Arc::new(Inner {
@@ -87,6 +90,7 @@ impl Upstreams {
             clock,
             spawn: Spawn::new(move |work| tasks.spawn(work)),
             proxies,
+            counts,
             sources: RwLock::default(),
         }));
         upstreams.reload(configured)?;
@@ -122,7 +126,7 @@ impl Upstreams {
         })?;
         let pull_through = PullThrough::new(
             self.0.store.clone(),
-            Client::new(&description),
+            Client::new(&description).noting(self.0.counts.notes(&upstream.name)),
             self.0.spawn.clone(),
             self.0.clock.clone(),
             upstream.tag_max_age.duration(),

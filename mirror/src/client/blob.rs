@@ -10,6 +10,7 @@ use super::site::{Part, Question, Site};
 use super::{Client, Patience};
 use crate::error::Error;
 use crate::net::{Answer, Failure};
+use crate::note::{Note, Notes};
 
 /// A blob on its way. Nothing of it has been checked.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub struct BlobStream {
     size: Option<u64>,
     /// What is to be said when the next bytes are asked for.
     failed: Option<Error>,
+    notes: Notes,
 }
 
 impl Client {
@@ -41,8 +43,17 @@ impl Client {
         let scope = Scope::Repository(repo.to_string());
         let scope = &scope;
         self.ask(patience, |site| async move {
-            let question = question(&site, repo, digest, scope, Part::From(from))?;
-            BlobStream::new(site.ask(&question).await?, from)
+            let mut question = question(&site, repo, digest, scope, Part::From(from))?;
+            let mut asked = self.put(&site, &question).await;
+            // Nothing lies behind what came before: it was all, or it is not what it should be. Only
+            // reading it again tells.
+            if from > 0 && asked.as_ref().is_err_and(Error::is_beyond_the_end) {
+                question.part = Part::From(0);
+                asked = self.put(&site, &question).await;
+            }
+            let mut stream = BlobStream::new(asked?, from)?;
+            stream.notes = self.notes.clone();
+            Ok(stream)
         })
         .await
     }
@@ -60,7 +71,7 @@ impl Client {
         self.ask(Patience::Request, |site| async move {
             // Not by HEAD: some answer that otherwise than GET.
             let question = question(&site, repo, digest, scope, Part::Taste)?;
-            site.ask(&question).await.map(drop)
+            self.put(&site, &question).await.map(drop)
         })
         .await
     }
@@ -91,6 +102,7 @@ impl BlobStream {
                 Some((begin, size)) if begin == from => Ok(Self {
                     skip: 0,
                     failed: None,
+                    notes: Notes::default(),
                     size: size.or_else(|| Some(from + length?)),
                     answer,
                 }),
@@ -104,6 +116,7 @@ impl BlobStream {
         Ok(Self {
             skip: from,
             failed: None,
+            notes: Notes::default(),
             size: length,
             answer,
         })
@@ -152,6 +165,9 @@ impl BlobStream {
                 }
                 return Ok(None);
             };
+            self.notes.tell(Note::Received {
+                bytes: bytes.len() as u64,
+            });
             let passed = self.skip.min(bytes.len() as u64);
             self.skip -= passed;
             bytes.advance(usize::try_from(passed).expect("no more than it has"));

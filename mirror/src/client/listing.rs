@@ -17,6 +17,7 @@ use super::page;
 use super::scope::Scope;
 use super::site::{Part, Question, Site};
 use super::{Client, Patience};
+use crate::companion::fallback_tag;
 use crate::error::Error;
 
 /// What one page may take, in bytes.
@@ -56,7 +57,7 @@ impl Client {
         self.ask(patience, |site| async move {
             let path = format!("{repo}/tags/list?n={PAGE}");
             let mut names = BTreeSet::new();
-            pages(&site, &path, scope, |page: Tags| {
+            self.pages(&site, &path, scope, |page: Tags| {
                 names.extend(page.tags.unwrap_or_default());
             })
             .await?;
@@ -76,7 +77,7 @@ impl Client {
         self.ask(patience, |site| async move {
             let path = format!("_catalog?n={PAGE}");
             let mut names = BTreeSet::new();
-            pages(&site, &path, &Scope::Catalog, |page: Catalog| {
+            self.pages(&site, &path, &Scope::Catalog, |page: Catalog| {
                 names.extend(page.repositories.unwrap_or_default());
             })
             .await?;
@@ -99,13 +100,32 @@ impl Client {
         subject: Digest,
         patience: Patience,
     ) -> Result<Vec<Descriptor>, Error> {
+        match self.listed_referrers(repo, subject, patience).await? {
+            Some(listed) => Ok(listed),
+            None => self.fallback_referrers(repo, subject, patience).await,
+        }
+    }
+
+    /// The manifests that refer to a manifest, as the API lists them; `None` where there is no such API.
+    ///
+    /// # Errors
+    /// As [`Client::referrers`].
+    ///
+    /// # Cancel safety
+    /// Dropped, the request is given up.
+    pub(crate) async fn listed_referrers(
+        &self,
+        repo: &RepoName,
+        subject: Digest,
+        patience: Patience,
+    ) -> Result<Option<Vec<Descriptor>>, Error> {
         let scope = Scope::Repository(repo.to_string());
         let scope = &scope;
         let listed = self
             .ask(patience, |site| async move {
                 let path = format!("{repo}/referrers/{subject}");
                 let mut listed = Vec::new();
-                pages(&site, &path, scope, |page: Index| {
+                self.pages(&site, &path, scope, |page: Index| {
                     listed.extend(page.manifests.unwrap_or_default());
                 })
                 .await?;
@@ -113,10 +133,8 @@ impl Client {
             })
             .await;
         match listed {
-            Err(error) if lacks_referrers(&error) => {
-                self.fallback_referrers(repo, subject, patience).await
-            }
-            listed => listed,
+            Err(error) if lacks_referrers(&error) => Ok(None),
+            listed => listed.map(Some),
         }
     }
 
@@ -127,6 +145,11 @@ impl Client {
         patience: Patience,
     ) -> Result<Vec<Descriptor>, Error> {
         let tag = Reference::Tag(fallback_tag(&subject));
+        // Most have none, and to ask costs less than to read.
+        match self.manifest_digest(repo, &tag, patience).await {
+            Err(Error::NotFound { .. }) => return Ok(Vec::new()),
+            told => told?,
+        };
         match self.manifest(repo, &tag, patience).await {
             // Such a tag may be anybody's; only an index of OCI is a list of referrers.
             Ok(fetched) if *fetched.manifest.media_type() == MediaType::OCI_INDEX => {
@@ -136,16 +159,49 @@ impl Client {
             Err(error) => Err(error),
         }
     }
-}
 
-/// The tag that lists referrers where there is no API for it.
-pub(crate) fn fallback_tag(subject: &Digest) -> Tag {
-    // Of the longer digests the tag has only the beginning: no tag is longer than 128.
-    let hex = subject.hex();
-    let hex = hex.get(..64).unwrap_or(&hex);
-    format!("{}-{hex}", subject.algorithm())
-        .parse()
-        .expect("an algorithm and hex digits make a tag")
+    /// Reads all pages of a listing.
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        site: &Arc<Site>,
+        path: &str,
+        scope: &Scope,
+        mut take: impl FnMut(T),
+    ) -> Result<(), Error> {
+        let mut url = site.url(path)?;
+        let mut seen = BTreeSet::new();
+        for _ in 0..MAX_PAGES {
+            let question = Question {
+                method: Method::GET,
+                url: url.clone(),
+                scope,
+                accept: "application/json, application/vnd.oci.image.index.v1+json",
+                part: Part::From(0),
+            };
+            let mut answer = self.put(site, &question).await?;
+            let body: Bytes = answer
+                .collect(MAX_PAGE.max(MAX_MANIFEST))
+                .await
+                .map_err(|failure| Error::transfer(&url, failure))?;
+            let malformed = |what| Error::Malformed {
+                url: (&url).into(),
+                what,
+            };
+            take(serde_json::from_slice(&body).map_err(|_| malformed("a list that is none"))?);
+            let Some(next) = page::next(&url, answer.headers()) else {
+                return Ok(());
+            };
+            if !seen.insert(next.clone()) {
+                return Err(malformed("pages that lead in a circle"));
+            }
+            let next = site.location.with_path(&next);
+            url = next.map_err(|_| malformed("a link to no page"))?;
+        }
+        Err(Error::Malformed {
+            url: (&url).into(),
+            what: "pages without an end",
+        })
+    }
 }
 
 /// Whether a registry says in one of the many ways that it has no such API.
@@ -162,46 +218,4 @@ fn lacks_referrers(error: &Error) -> bool {
         ),
         _ => false,
     }
-}
-
-/// Reads all pages of a listing.
-async fn pages<T: DeserializeOwned>(
-    site: &Arc<Site>,
-    path: &str,
-    scope: &Scope,
-    mut take: impl FnMut(T),
-) -> Result<(), Error> {
-    let mut url = site.url(path)?;
-    let mut seen = BTreeSet::new();
-    for _ in 0..MAX_PAGES {
-        let question = Question {
-            method: Method::GET,
-            url: url.clone(),
-            scope,
-            accept: "application/json, application/vnd.oci.image.index.v1+json",
-            part: Part::From(0),
-        };
-        let mut answer = site.ask(&question).await?;
-        let body: Bytes = answer
-            .collect(MAX_PAGE.max(MAX_MANIFEST))
-            .await
-            .map_err(|failure| Error::transfer(&url, failure))?;
-        let malformed = |what| Error::Malformed {
-            url: (&url).into(),
-            what,
-        };
-        take(serde_json::from_slice(&body).map_err(|_| malformed("a list that is none"))?);
-        let Some(next) = page::next(&url, answer.headers()) else {
-            return Ok(());
-        };
-        if !seen.insert(next.clone()) {
-            return Err(malformed("pages that lead in a circle"));
-        }
-        let next = site.location.with_path(&next);
-        url = next.map_err(|_| malformed("a link to no page"))?;
-    }
-    Err(Error::Malformed {
-        url: (&url).into(),
-        what: "pages without an end",
-    })
 }

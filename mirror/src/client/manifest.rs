@@ -12,6 +12,7 @@ use super::site::{Part, Question, Site};
 use super::{Client, Patience};
 use crate::error::Error;
 use crate::net::Answer;
+use crate::note::Note;
 
 /// Every type there is, the two old ones too: without them some registries find nothing, and with them
 /// we can say what it was.
@@ -50,10 +51,16 @@ impl Client {
         let scope = Scope::Repository(repo.to_string());
         let scope = &scope;
         self.ask(patience, |site| async move {
+            if patience == Patience::Job {
+                site.spare()?;
+            }
             let question = question(&site, Method::GET, repo, reference, scope)?;
-            let mut answer = site.ask(&question).await?;
+            let mut answer = self.put(&site, &question).await?;
             let bytes = answer.collect(MAX_MANIFEST).await;
             let bytes = bytes.map_err(|failure| Error::transfer(answer.url(), failure))?;
+            self.notes.tell(Note::Received {
+                bytes: bytes.len() as u64,
+            });
             read(&answer, bytes, reference)
         })
         .await
@@ -79,7 +86,7 @@ impl Client {
         let scope = &scope;
         self.ask(patience, |site| async move {
             let question = question(&site, Method::HEAD, repo, reference, scope)?;
-            let answer = site.ask(&question).await?;
+            let answer = self.put(&site, &question).await?;
             Ok(answer.text(DIGEST).and_then(|text| text.parse().ok()))
         })
         .await

@@ -11,6 +11,7 @@ mod login;
 mod manifest;
 mod pace;
 mod page;
+mod quota;
 mod scope;
 mod site;
 mod status;
@@ -24,8 +25,10 @@ use tracing::debug;
 pub use self::blob::BlobStream;
 pub use self::manifest::Fetched;
 pub(crate) use self::pace::backoff;
-use self::site::Site;
+use self::site::{Question, Site};
 use crate::error::{Error, Retry, Side};
+use crate::net::Answer;
+use crate::note::{Cause, Note, Notes, Reply};
 use crate::upstream::Upstream;
 
 /// Asks one upstream; clones share its connections, logins and pauses.
@@ -33,6 +36,8 @@ use crate::upstream::Upstream;
 pub struct Client {
     name: Arc<str>,
     sites: Arc<[Arc<Site>]>,
+    cause: Cause,
+    notes: Notes,
 }
 
 /// How long somebody is ready to wait for an upstream that fails.
@@ -67,12 +72,59 @@ impl Client {
         Self {
             name: upstream.name.as_str().into(),
             sites: Site::all(upstream).into(),
+            cause: Cause::Job,
+            notes: Notes::default(),
         }
+    }
+
+    /// The same, telling what happens.
+    #[must_use]
+    pub fn noting(mut self, notes: Notes) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    /// The same, asking for this cause.
+    #[must_use]
+    pub(crate) fn because(&self, cause: Cause) -> Self {
+        Self {
+            cause,
+            ..self.clone()
+        }
+    }
+
+    /// Where it tells what happens.
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// What image references call the upstream.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Asks one location, and tells that.
+    async fn put(&self, site: &Site, question: &Question<'_>) -> Result<Answer, Error> {
+        let asked = site.ask(question).await;
+        let reply = match &asked {
+            Ok(_) => Reply::Answered,
+            // Nobody was asked.
+            Err(Error::Paused { .. }) => return asked,
+            Err(Error::NotFound { .. }) => Reply::NotFound,
+            Err(Error::Login { .. }) => Reply::Refused,
+            Err(Error::Answer { status, .. }) if status.is_client_error() => Reply::Refused,
+            Err(_) => Reply::Failed,
+        };
+        let cause = self.cause;
+        self.notes.tell(Note::Asked { cause, reply });
+        if let Some(left) = asked
+            .as_ref()
+            .ok()
+            .and_then(|answer| site.allowance(answer))
+        {
+            self.notes.tell(Note::Allowance { left });
+        }
+        asked
     }
 
     /// Asks until it is answered, or nobody wants to wait any longer.

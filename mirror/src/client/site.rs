@@ -14,6 +14,7 @@ use http_body_util::Full;
 use super::challenge::Challenge;
 use super::login::Logins;
 use super::pace::Pace;
+use super::quota::Quota;
 use super::scope::Scope;
 use super::status;
 use crate::error::Error;
@@ -31,6 +32,7 @@ pub(super) struct Site {
     transport: Transport,
     logins: Logins,
     pub(super) pace: Pace,
+    quota: Quota,
 }
 
 /// A request, as it is made anew for each redirect.
@@ -76,6 +78,7 @@ impl Site {
                     upstream.token_hosts.clone(),
                 ),
                 pace: Pace::default(),
+                quota: Quota::default(),
             })
         };
         upstream.locations.iter().map(site).collect()
@@ -114,6 +117,25 @@ impl Site {
             *retry_after = Some(self.pace.pause(*retry_after));
         }
         answered
+    }
+
+    /// How many more manifests this location gives, if an answer says so.
+    pub(super) fn allowance(&self, answer: &Answer) -> Option<u64> {
+        self.quota.take_in(answer.headers())
+    }
+
+    /// Keeps a job from taking the last manifests that this location gives.
+    ///
+    /// # Errors
+    /// [`Error::Paused`] says how long it has to wait.
+    pub(super) fn spare(&self) -> Result<(), Error> {
+        match self.quota.wait() {
+            None => Ok(()),
+            Some(left) => Err(Error::Paused {
+                host: self.location.authority().to_string(),
+                left,
+            }),
+        }
     }
 
     async fn ask_now(&self, question: &Question<'_>) -> Result<Answer, Error> {

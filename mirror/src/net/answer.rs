@@ -20,6 +20,9 @@ use super::failure::Failure;
 const MAX_ASIDE: usize = 16 * 1024;
 /// How long such a body is waited for: nobody needs it.
 const SOON: Duration = Duration::from_secs(1);
+/// How often the time for the next bytes may pass until a body that is read whole has to be there: what
+/// drips is never idle and never ends.
+const MAX_IDLES: u32 = 4;
 
 /// An answer whose body has not been read.
 #[derive(Debug)]
@@ -106,13 +109,9 @@ impl Answer {
     /// The whole body, at most `limit` bytes of it, as it was before anybody compressed it: some proxies
     /// do that to manifests unasked.
     pub(crate) async fn collect(&mut self, limit: usize) -> Result<Bytes, Failure> {
-        let mut whole = BytesMut::new();
-        while let Some(bytes) = self.next().await? {
-            if whole.len() + bytes.len() > limit {
-                return Err(Failure::TooLarge { limit });
-            }
-            whole.extend_from_slice(&bytes);
-        }
+        let within = self.idle * MAX_IDLES;
+        let whole = timeout(within, self.read(limit)).await;
+        let whole = whole.unwrap_or(Err(Failure::Slow { within }))?;
         let is_compressed = self
             .text(CONTENT_ENCODING)
             .is_some_and(|encoding| matches!(encoding, "gzip" | "x-gzip"));
@@ -121,6 +120,17 @@ impl Answer {
         } else {
             Ok(whole.freeze())
         }
+    }
+
+    async fn read(&mut self, limit: usize) -> Result<BytesMut, Failure> {
+        let mut whole = BytesMut::new();
+        while let Some(bytes) = self.next().await? {
+            if whole.len() + bytes.len() > limit {
+                return Err(Failure::TooLarge { limit });
+            }
+            whole.extend_from_slice(&bytes);
+        }
+        Ok(whole)
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Broken(#[source] Box<dyn StdError + Send + Sync>),
     #[error("nothing came for {within:?}")]
     Idle { within: Duration },
+    #[error("the body had not come to its end after {within:?}")]
+    Slow { within: Duration },
     #[error("the body ended early")]
     Short,
     #[error("the body is larger than {limit} bytes")]

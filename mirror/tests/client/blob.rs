@@ -80,15 +80,17 @@ async fn an_end_before_what_is_here_already_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_not_there_is_refused_as_such() {
+async fn where_nothing_lies_behind_what_is_here_the_whole_says_whether_that_is_all() {
     let (upstream, digest) = upstream();
     let client = client(&upstream);
-    let refused = blob(&client, digest, LENGTH).await;
-    let error = refused.unwrap_err();
-    assert!(
-        matches!(error, Error::Answer { status, .. } if status == 416),
-        "{error:?}"
-    );
+    let all = blob(&client, digest, LENGTH).await.unwrap();
+    let (rest, error) = read(all).await;
+    assert!(rest.is_empty() && error.is_none(), "{error:?}");
+    let more_than_all = blob(&client, digest, LENGTH + 1).await.unwrap();
+    let (rest, error) = read(more_than_all).await;
+    assert!(rest.is_empty());
+    let error = error.expect("there is less");
+    assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
     assert_eq!(error.retry(), Retry::No);
 }
 

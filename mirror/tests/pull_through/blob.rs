@@ -47,7 +47,7 @@ async fn a_layer_of_a_held_manifest_costs_one_request_however_many_ask() {
     for reader in joined.into_iter().chain([first]) {
         read(reader).await.expect("it comes");
     }
-    assert_eq!(upstream.asked().len(), 2);
+    assert_eq!(upstream.wanted().len(), 2);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use harness::{Format, Image, Upstream};
 use roadstead_mirror::{
     Blob, Client, Credentials, Error, Given, Place, Proxies, PullThrough, Spawn, Timeouts,
 };
-use roadstead_storage::oci::{Algorithm, Digest, RepoName, Tag};
+use roadstead_storage::oci::{Algorithm, Digest, Reference, RepoName, Tag};
 use roadstead_storage::{Clock, Config, FetchReader, Store};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
@@ -97,6 +97,23 @@ impl Lab {
         } = self;
         drop((store, pull_through));
         Self::open(dir, upstream, Timeouts::default()).await
+    }
+
+    /// Waits until the repository holds what `reference` names.
+    pub(crate) async fn comes(&self, reference: &Reference) {
+        let repo = self.store.repo(&place().local);
+        let comes = async {
+            while repo
+                .manifest_record(reference)
+                .await
+                .expect("reads")
+                .is_none()
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        let came = tokio::time::timeout(Duration::from_secs(30), comes).await;
+        came.unwrap_or_else(|_| panic!("{reference} never came"));
     }
 
     /// Lets time pass.

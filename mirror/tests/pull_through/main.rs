@@ -2,7 +2,9 @@
 //! and no wrong byte to anybody.
 
 mod blob;
+mod companion;
 mod lab;
+mod listing;
 mod manifest;
 mod outage;
 mod resume;

@@ -7,7 +7,9 @@ use std::fmt::Display;
 
 use http::header::IF_NONE_MATCH;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use humantime::format_rfc3339_seconds;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use roadstead_mirror::Stale;
 use roadstead_storage::oci::Digest;
 
 /// `Docker-Content-Digest`: the digest of what is served or was stored.
@@ -22,6 +24,9 @@ pub(crate) const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject"
 /// `OCI-Tag`: a tag that was set along with a manifest (end-7b).
 pub(crate) const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
 
+/// `OCI-Namespace`: the registry that the client took us for ("Registry Proxying").
+pub(crate) const OCI_NAMESPACE: HeaderName = HeaderName::from_static("oci-namespace");
+
 /// Digits only; a number too large for us is as good as infinite.
 pub(crate) fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -31,6 +36,17 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 /// The strong validator of content that is named by its digest.
 pub(crate) fn etag(digest: &Digest) -> HeaderValue {
     value(format!("\"{digest}\""))
+}
+
+/// What is said where an upstream does not confirm what is served: since when not. 299, for there is no
+/// number for this that clients would understand.
+pub(crate) fn warning(stale: &Stale) -> HeaderValue {
+    let since = stale.checked_at.map_or_else(String::new, |checked_at| {
+        format!(", last confirmed {}", format_rfc3339_seconds(checked_at))
+    });
+    value(format!(
+        "299 - \"stale: the upstream does not answer{since}\""
+    ))
 }
 
 /// Whether `If-None-Match` says that the client holds `digest` already: 304.

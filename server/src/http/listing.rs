@@ -3,7 +3,7 @@
 //! Owns pages and their `Link`. An empty list is `[]` and never `null`; a page is followed by a link
 //! exactly when something comes after it.
 
-use http::header::LINK;
+use http::header::{LINK, WARNING};
 use http::{HeaderValue, Response, StatusCode};
 use roadstead_storage::oci::{Descriptor, Digest};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::auth::grant::{Grant, Listing, Pull};
 use crate::http::answer;
 use crate::http::body::Body;
 use crate::http::error::Error;
-use crate::http::header::{OCI_FILTERS_APPLIED, encoded, next_page, value};
+use crate::http::header::{OCI_FILTERS_APPLIED, encoded, next_page, value, warning};
 use crate::http::route::{Filter, Page};
 use crate::registry::Registry;
 
@@ -43,6 +43,9 @@ pub(crate) async fn tags(
     if let Some(last) = listed.entries.last().filter(|_| listed.more) {
         let link = next_page(&format!("/v2/{repo}/tags/list"), last.as_str(), page.limit);
         response.headers_mut().insert(LINK, link);
+    }
+    if let Some(stale) = &listed.stale {
+        response.headers_mut().insert(WARNING, warning(stale));
     }
     Ok(response)
 }
@@ -88,7 +91,10 @@ pub(crate) async fn referrers(
     filter: &Filter,
 ) -> Result<Response<Body>, Error> {
     let listed = registry.referrers(grant, subject).await?;
-    let asked = listed.iter().filter(|one| is_asked_for(one, filter));
+    let asked = listed
+        .entries
+        .iter()
+        .filter(|one| is_asked_for(one, filter));
     let (manifests, more_after) = first_page(asked);
     let index = Referrers {
         schema_version: 2,
@@ -98,6 +104,9 @@ pub(crate) async fn referrers(
     let mut response = answer::json(StatusCode::OK, &index);
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(INDEX));
+    if let Some(stale) = &listed.stale {
+        headers.insert(WARNING, warning(stale));
+    }
     if !filter.artifact_types.is_empty() {
         headers.insert(
             OCI_FILTERS_APPLIED,

@@ -9,24 +9,24 @@ use std::panic::resume_unwind;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, WARNING};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use humantime::format_rfc3339_seconds;
 use roadstead_mirror::Stale;
 use roadstead_storage::oci::{
     Algorithm, Digest, InvalidManifest, MAX_MANIFEST, Manifest, MediaType, Reference,
 };
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::auth::grant::{Delete, Grant, Pull, Push};
 use crate::http::answer;
 use crate::http::body::Body;
 use crate::http::error::Error;
-use crate::http::header::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG, etag, is_held, value};
+use crate::http::header::{
+    DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG, etag, is_held, value, warning,
+};
 use crate::http::payload::Payload;
 use crate::http::route::Target;
 use crate::registry::{Found, Registry};
-use crate::report::chain;
 
 /// Manifests that are received and parsed at the same time: each is in memory as a whole.
 pub(crate) const MAX_AT_ONCE: usize = 8;
@@ -152,13 +152,7 @@ fn described(
     headers.insert(DOCKER_CONTENT_DIGEST, value(digest.to_string()));
     headers.insert(ETAG, etag(digest));
     if let Some(stale) = stale {
-        warn!(%digest, error = stale.because.map(|error| chain(&*error).to_string()), "Served a tag that its upstream does not confirm");
-        let since = stale.checked_at.map_or_else(String::new, |checked_at| {
-            format!(", last confirmed {}", format_rfc3339_seconds(checked_at))
-        });
-        // 299, for the specification of Warning knows no number for this that clients would understand.
-        let text = format!("299 - \"stale: the upstream does not answer{since}\"");
-        headers.insert(WARNING, value(text));
+        headers.insert(WARNING, warning(&stale));
     }
     response
 }

@@ -29,7 +29,7 @@ use crate::http::body::Body;
 use crate::http::budget::Budget;
 use crate::http::challenge::{Challenge, Scope};
 use crate::http::error::{Error, ErrorCode};
-use crate::http::header::value;
+use crate::http::header::{OCI_NAMESPACE, value};
 use crate::http::listing;
 use crate::http::manifests;
 use crate::http::observe::{Observed, Record};
@@ -204,15 +204,22 @@ impl Service {
             }
             Route::Read(repo, what) => {
                 let namespace = namespace(head.uri.query());
-                let repo = registry.meant(repo, namespace.as_deref()).await?;
+                let (repo, counts) = registry.meant(repo, namespace.as_deref()).await?;
                 let scopes = [Scope::pull(&repo)];
                 let caller = self.authenticate(head, &scopes).await?;
                 let grant = auth.grant(&caller, &repo);
                 let grant = grant.map_err(|denied| Error::denied(denied, scopes.into()))?;
-                self.read(head, &grant, what).await
+                let mut read = self.read(head, &grant, what).await?;
+                // Clients and proxies shall know that it counted.
+                if let Some(namespace) = namespace.filter(|_| counts)
+                    && let Ok(namespace) = HeaderValue::from_str(&namespace)
+                {
+                    read.headers_mut().insert(OCI_NAMESPACE, namespace);
+                }
+                Ok(read)
             }
             Route::Remove(repo, what) => {
-                let repo = registry.meant(repo, None).await?;
+                let (repo, _) = registry.meant(repo, None).await?;
                 let scopes = [Scope::delete(&repo)];
                 let caller = self.authenticate(head, &scopes).await?;
                 let grant = auth.grant(&caller, &repo);
@@ -225,7 +232,7 @@ impl Service {
                 }
             }
             Route::Write(repo, what) => {
-                let repo = registry.meant(repo, None).await?;
+                let (repo, _) = registry.meant(repo, None).await?;
                 let scopes = needed_to_write(&repo, &what);
                 let caller = self.authenticate(head, &scopes).await?;
                 let grant = auth.grant(&caller, &repo);

@@ -125,7 +125,7 @@ impl App {
         let metrics = Metrics::new();
         let upkeep = Upkeep::new(store.clone(), metrics.upkeep());
         let tasks = Tasks::new();
-        let upstreams = open_upstreams(&config, &source, &store, &tasks).await?;
+        let upstreams = open_upstreams(&config, &source, &store, &tasks, &metrics).await?;
         let service = Service::new(Parts {
             address: address
                 .as_ref()
@@ -288,11 +288,13 @@ async fn open_upstreams(
     source: &Source,
     store: &Store,
     tasks: &Tasks,
+    metrics: &Metrics,
 ) -> Result<Upstreams, Error> {
     let (configured, store, tasks) = (config.upstreams.clone(), store.clone(), tasks.clone());
     let proxies = source.environment.proxies.clone();
     let clock = roadstead_storage::Clock::from_fn(SystemTime::now);
-    let open = move || Upstreams::open(&configured, store, clock, &tasks, proxies);
+    let counts = metrics.upstreams();
+    let open = move || Upstreams::open(&configured, store, clock, &tasks, proxies, counts);
     let opened = spawn_blocking(open).await;
     Ok(opened.expect("reading files does not panic")?)
 }

@@ -1,11 +1,12 @@
 //! What is told about the running process: log lines, and the numbers of `/metrics`.
 //!
 //! Owns the log's set-up and the definition of every metric; other files hold a handle and record
-//! into it. Labels come from closed sets only: methods, route templates, classes of status. Nothing
-//! here names a repository, a user or an address.
+//! into it. Labels come from closed sets only: methods, route templates, classes of status, what the
+//! configuration names. Nothing here names a repository, a user or an address.
 
 mod space;
 pub(crate) mod upkeep;
+pub(crate) mod upstream;
 
 use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
 use self::upkeep::Counts;
+use self::upstream::UpstreamCounts;
 
 /// Which lines are logged unless `ROADSTEAD_LOG` says otherwise.
 const DEFAULT_FILTER: &str = "info,sled=warn,hyper=warn";
@@ -82,6 +84,7 @@ pub(crate) struct Metrics {
     sent: Counter,
     upkeep: Counts,
     uploads: Gauge,
+    upstreams: UpstreamCounts,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -116,6 +119,7 @@ impl Metrics {
             sent: Counter::default(),
             upkeep: Counts::default(),
             uploads: Gauge::default(),
+            upstreams: UpstreamCounts::default(),
         };
         metrics.register(&mut registry);
         metrics.registry = Arc::new(registry);
@@ -135,6 +139,7 @@ impl Metrics {
             sent,
             upkeep,
             uploads,
+            upstreams,
         } = self.clone();
         registry.register("connections", "Connections that are open", connections);
         registry.register("http_requests", "Requests that were answered", requests);
@@ -162,11 +167,17 @@ impl Metrics {
             uploads,
         );
         upkeep.register(registry);
+        upstreams.register(registry);
     }
 
     /// The numbers of the store's upkeep.
     pub(crate) fn upkeep(&self) -> Counts {
         self.upkeep.clone()
+    }
+
+    /// The numbers of the upstreams.
+    pub(crate) fn upstreams(&self) -> UpstreamCounts {
+        self.upstreams.clone()
     }
 
     /// Counts a connection for as long as the guard lives.

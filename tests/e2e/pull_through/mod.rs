@@ -1,7 +1,9 @@
 //! Pull-through: what an upstream has is served as if it were here, and is here afterwards.
 
+mod along;
 mod outage;
 mod right;
+mod seen;
 mod serve;
 
 use harness::{Anonymous, Registry, Upstream};

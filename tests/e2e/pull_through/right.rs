@@ -14,7 +14,7 @@ fn only_what_is_listed_is_fetched() {
     let client = registry.plain();
     client.manifest("up.example/team/app", "1").expect(200);
     client.manifest("up.example/other/app", "1").expect(404);
-    assert_eq!(upstream.asked().len(), 1);
+    assert_eq!(upstream.wanted().len(), 1);
     registry.finish().no_uploads();
 }
 
@@ -28,7 +28,7 @@ fn strangers_have_nothing_fetched_with_our_credentials_unless_they_may() {
     let line = format!("auth_file = \"{}\"", auth.display());
     let mut registry = registry(&upstream, &line);
     registry.plain().manifest("up.example/a/b", "1").expect(404);
-    assert_eq!(upstream.asked().len(), 0);
+    assert_eq!(upstream.wanted().len(), 0);
     registry.admin().manifest("up.example/a/b", "1").expect(200);
     // What is here is here for all.
     registry.plain().manifest("up.example/a/b", "1").expect(200);
@@ -94,7 +94,7 @@ fn a_private_repository_is_not_opened_by_what_an_upstream_has() {
         .plain()
         .get("/v2/a/b/manifests/1?ns=up.example")
         .expect(401);
-    assert_eq!(upstream.asked().len(), 0);
+    assert_eq!(upstream.wanted().len(), 0);
     registry.admin().manifest("up.example/a/b", "1").expect(200);
     registry.finish().no_uploads();
 }

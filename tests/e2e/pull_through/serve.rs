@@ -100,14 +100,14 @@ fn a_namespace_finds_the_same_content() {
         assert_eq!(answer.digest(), image.digest());
     }
     client.manifest("up.example/a/b", "1").expect(200);
-    assert_eq!(upstream.asked().len(), 1);
+    assert_eq!(upstream.wanted().len(), 1);
     // One that nobody configured is no reason to ask anybody.
     client
         .get("/v2/a/b/manifests/1?ns=elsewhere.example")
         .expect(404);
     client.get("/v2/a/b/manifests/1?ns=127.0.0.1").expect(404);
     client.get("/v2/a/b/manifests/1").expect(404);
-    assert_eq!(upstream.asked().len(), 1);
+    assert_eq!(upstream.wanted().len(), 1);
     registry.finish().no_uploads();
 }
 
@@ -137,7 +137,7 @@ fn docker_hubs_short_names_are_the_library() {
     client
         .get("/v2/library/nginx/manifests/1?ns=docker.io")
         .expect(200);
-    assert_eq!(upstream.asked().len(), 1);
+    assert_eq!(upstream.wanted().len(), 1);
     registry.finish().no_uploads();
 }
 
@@ -212,7 +212,7 @@ fn a_kill_in_the_midst_costs_only_what_was_on_its_way() {
     let download = client.request(Method::GET, path).download();
     download.response.expect(200);
     assert_eq!(download.digest, digest);
-    let again = upstream.asked().pop().expect("it was asked again");
+    let again = upstream.wanted().pop().expect("it was asked again");
     assert_eq!(
         (again.header("range"), again.sent),
         (Some("bytes=25165824-"), 8 << 20)

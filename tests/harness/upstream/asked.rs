@@ -79,6 +79,15 @@ impl Asked {
         }
     }
 
+    /// Whether it is about what belongs to a manifest: referrers, and tags made from its digest.
+    pub fn is_along(&self) -> bool {
+        match self.subject() {
+            Subject::Referrers(..) => true,
+            Subject::Manifest(_, reference) => reference.starts_with("sha256-"),
+            _ => false,
+        }
+    }
+
     /// All values of this name in the query, or in a form.
     pub(super) fn fields(&self, name: &str) -> impl Iterator<Item = String> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);

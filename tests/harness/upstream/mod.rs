@@ -184,6 +184,13 @@ impl Upstream {
         self.state.log.all()
     }
 
+    /// What was asked for its own sake: not what belongs to a manifest and is asked for along with it.
+    pub fn wanted(&self) -> Vec<Asked> {
+        let mut asked = self.asked();
+        asked.retain(|asked| !asked.is_along());
+        asked
+    }
+
     /// How many requests there were of this kind.
     pub fn count(&self, kind: impl Fn(&Asked) -> bool) -> usize {
         self.asked().iter().filter(|asked| kind(asked)).count()
