@@ -48,8 +48,14 @@ impl BlobCopy {
             Ok(stream) => stream,
             Err(error) => return contact(Err(error)),
         };
+        let size = self.size.or(first.as_ref().and_then(BlobStream::size));
+        if let Some(size) = size
+            && let Err(error) = writer.reserve(size).await
+        {
+            return contact(Err(error.into()));
+        }
         contact(Ok(()));
-        if let Err(error) = self.pour(&mut writer, first).await {
+        if let Err(error) = self.pour(&mut writer, first, &|_| ()).await {
             debug!(upstream = self.client.name(), %digest, %error, "Gave a fetch up");
             if error.retry() == Retry::No {
                 writer.discard().await;
@@ -64,6 +70,30 @@ impl BlobCopy {
                 warn!(upstream = self.client.name(), %digest, %error, "Could not keep a blob");
             }
         }
+    }
+
+    /// Copies the blob to its end with the patience of a job, telling `came` how many bytes are here by
+    /// now. How many the blob has.
+    ///
+    /// # Errors
+    /// Whatever keeps the upstream from giving it, and the store from keeping it. What has come stays,
+    /// unless it is not what was wanted.
+    ///
+    /// # Cancel safety
+    /// Dropped, what has come stays, and the next copy goes on behind it.
+    pub(crate) async fn bring(
+        &self,
+        mut writer: FetchWriter,
+        came: &(dyn Fn(u64) + Sync),
+    ) -> Result<u64, Error> {
+        let first = self.open(&mut writer, Patience::Job).await?;
+        if let Err(error) = self.pour(&mut writer, first, came).await {
+            if error.retry() == Retry::No {
+                writer.discard().await;
+            }
+            return Err(error);
+        }
+        Ok(writer.commit(&self.to).await?)
     }
 
     /// Begins to read what is missing; `None` when nothing is.
@@ -96,12 +126,13 @@ impl BlobCopy {
         &self,
         writer: &mut FetchWriter,
         mut stream: Option<BlobStream>,
+        came: &(dyn Fn(u64) + Sync),
     ) -> Result<(), Error> {
         let mut fruitless = 0;
         loop {
             let before = writer.offset();
             let poured = match &mut stream {
-                Some(stream) => self.pour_one(writer, stream).await,
+                Some(stream) => self.pour_one(writer, stream, came).await,
                 None => Ok(()),
             };
             let mut error = match poured {
@@ -139,6 +170,7 @@ impl BlobCopy {
         &self,
         writer: &mut FetchWriter,
         stream: &mut BlobStream,
+        came: &(dyn Fn(u64) + Sync),
     ) -> Result<(), Error> {
         let size = self.size.or(stream.size());
         while let Some(batch) = gather(stream).await? {
@@ -147,6 +179,7 @@ impl BlobCopy {
                 return Err(stream.malformed("more bytes than the blob has"));
             }
             writer.append(batch).await?;
+            came(writer.offset());
         }
         match size {
             Some(size) if writer.offset() < size => Err(stream.broken_off()),

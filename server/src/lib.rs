@@ -2,7 +2,8 @@
 //!
 //! The top floor of the house. [`cli::main`] is all the binary calls; everything below is read from
 //! `serve.rs`, the one place where the parts are put together. An import only ever points down:
-//! commands, composition, listener, HTTP, registry, administration, upkeep, login, configuration.
+//! commands, composition, listener, HTTP, registry, administration, jobs, upkeep, upstreams, login,
+//! configuration.
 
 mod admin;
 mod auth;
@@ -12,6 +13,7 @@ mod config;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
+mod jobs;
 mod listener;
 mod registry;
 mod report;

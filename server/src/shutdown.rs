@@ -33,6 +33,8 @@ pub(crate) struct Tasks {
 #[derive(Debug, Default)]
 struct Inner {
     tracker: TaskTracker,
+    /// Tasks that are for others: nobody waits for them when those are gone.
+    aside: TaskTracker,
     /// Finish what you are doing, begin nothing new.
     stop: CancellationToken,
     /// Vanish at the next await.
@@ -79,6 +81,22 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        self.spawn_on(&self.inner.tracker, future);
+    }
+
+    /// Runs `future`, which loses nothing when it ends early, as [`Tasks::spawn`] does; but a drain
+    /// does not wait for it once all others are done.
+    pub(crate) fn spawn_aside<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_on(&self.inner.aside, future);
+    }
+
+    fn spawn_on<F>(&self, tracker: &TaskTracker, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let abort = self.inner.abort.clone();
         let task = async move {
             tokio::select! {
@@ -91,7 +109,7 @@ impl Tasks {
                 }
             }
         };
-        self.inner.tracker.spawn(task.instrument(Span::current()));
+        tracker.spawn(task.instrument(Span::current()));
     }
 
     /// Runs a part of the process that must not die: its panic stops the whole.
@@ -144,22 +162,23 @@ impl Tasks {
     /// Dropped early, the tasks have been told to stop and none has been aborted.
     pub(crate) async fn drain(&self, grace: Duration, hurry: impl Future<Output = ()>) -> usize {
         self.inner.stop.cancel();
-        self.inner.tracker.close();
+        let Inner { tracker, aside, .. } = &*self.inner;
+        tracker.close();
+        aside.close();
         tokio::select! {
-            () = self.inner.tracker.wait() => return 0,
+            () = tracker.wait() => {}
             () = tokio::time::sleep(grace) => {}
             () = hurry => {}
         }
-        let left = self.inner.tracker.len();
+        let left = tracker.len();
         self.inner.abort.cancel();
-        if timeout(ABORT_GRACE, self.inner.tracker.wait())
-            .await
-            .is_err()
-        {
-            warn!(
-                tasks = self.inner.tracker.len(),
-                "Some tasks did not end when aborted"
-            );
+        let all = async {
+            tracker.wait().await;
+            aside.wait().await;
+        };
+        if timeout(ABORT_GRACE, all).await.is_err() {
+            let tasks = tracker.len() + aside.len();
+            warn!(tasks, "Some tasks did not end when aborted");
         }
         left
     }
@@ -262,6 +281,23 @@ mod tests {
         tasks.spawn(pending());
         tasks.spawn(pending());
         assert_eq!(tasks.drain(Duration::from_secs(30), pending()).await, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_waits_for_what_is_aside_as_long_as_others_go_on() {
+        let tasks = Tasks::new();
+        let stop = tasks.stopping();
+        let (give, take) = oneshot::channel();
+        tasks.spawn_aside(async move {
+            stop.cancelled().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            give.send(()).expect("it is waited for");
+        });
+        tasks.spawn(async move { take.await.expect("it is given") });
+        tasks.spawn_aside(pending());
+        let began = tokio::time::Instant::now();
+        assert_eq!(tasks.drain(Duration::from_mins(1), pending()).await, 0);
+        assert_eq!(began.elapsed(), Duration::from_secs(1));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 //! refers to. The mark reads the records and the manifests themselves, never the index; one that cannot
 //! be read stops the collection before anything is touched, and a repository that has lost one keeps all
 //! its blobs. The sweep takes one blob at a time, under its lock: the links to it, then the blob, which
-//! goes to `trash/` and is gone for good one grace later. It can be killed anywhere and simply begins
+//! goes to `trash/` and is gone for good one grace later, or at once where a [trim](crate::trim) asks. It can be killed anywhere and simply begins
 //! anew. Between its steps it rests as long as it works, for somebody may be waiting for the processor.
 
 use std::collections::{HashMap, HashSet};
@@ -58,6 +58,8 @@ pub(crate) struct Collection<'a> {
     progress: &'a mut dyn FnMut(Progress),
     breath: Breath,
     now: SystemTime,
+    /// What need not lie in the trash.
+    forgotten: HashSet<Digest>,
 }
 
 /// A blob that nothing seems to need.
@@ -85,7 +87,14 @@ impl<'a> Collection<'a> {
             progress,
             breath: Breath::new(),
             now,
+            forgotten: HashSet::new(),
         }
+    }
+
+    /// Of what it takes away, these are gone for good at once.
+    pub(crate) fn forgetting(mut self, blobs: HashSet<Digest>) -> Self {
+        self.forgotten = blobs;
+        self
     }
 
     pub(crate) fn run(mut self) -> Result<Collected, Error> {
@@ -220,7 +229,11 @@ impl<'a> Collection<'a> {
         }
         // From here on it has lain in the trash.
         disk.touch(&path, self.now)?;
-        blobs.move_away(*blob, &layout.trashed(blob))?;
+        let trashed = layout.trashed(blob);
+        blobs.move_away(*blob, &trashed)?;
+        if self.forgotten.contains(blob) {
+            disk.remove(&trashed)?;
+        }
         Ok(true)
     }
 

@@ -21,7 +21,8 @@ pub struct Config {
     /// How long content that nothing needs is left alone: what an upload, a mount or the answer to a
     /// HEAD promised can be referred to meanwhile.
     pub gc_grace: Duration,
-    /// How many bytes all blobs and uploads together may take; pushes beyond it are refused.
+    /// How many bytes all blobs, uploads and fetches together may take. What was pulled through goes
+    /// before it is reached; pushes beyond it are refused.
     pub max_size: Option<u64>,
     /// What of the disk has to stay free; pushes that would leave less are refused.
     pub keep_free: KeepFree,

@@ -15,6 +15,7 @@
 //! quarantine/<algorithm>-<hex>               damaged, never served
 //! quarantine/repos/                          damaged records, laid out as in repos/
 //! state/scrub                                how far the background scrub has come
+//! state/<subject>/<name>.json                what others note about their own work
 //! index/                                     derived, may be deleted
 //! ```
 //! A repository's own folders begin with `_`, which no component of a repository name can.
@@ -134,6 +135,11 @@ impl Layout {
 
     pub(crate) fn scrub_cursor(&self) -> PathBuf {
         self.root.join("state").join("scrub")
+    }
+
+    /// Where others note something about their own work.
+    pub(crate) fn note(&self, subject: &str, file: &str) -> PathBuf {
+        self.root.join("state").join(subject).join(file)
     }
 
     /// What others than the store keep in the data directory and a copy of it has to have: files, and

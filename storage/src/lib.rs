@@ -9,6 +9,7 @@
 mod backup;
 mod blob;
 mod breath;
+mod capacity;
 mod collect;
 mod config;
 mod disk;
@@ -36,8 +37,10 @@ mod scrub;
 mod seal;
 mod space;
 mod store;
+mod trim;
 mod upload;
 mod walk;
+mod water;
 
 pub use self::backup::BackedUp;
 pub use self::blob::BlobReader;
@@ -51,7 +54,8 @@ pub use self::record::{Origin, Principal, Timestamp};
 pub use self::repo::{
     Put, PutOutcome, Record, Removal, Repo, Stored, Summary, TagState, TagSummary, Target,
 };
-pub use self::scrub::{Affected, Defect, Outcome, Problem, ScrubOptions, Scrubbed};
+pub use self::scrub::{Affected, Defect, Lost, Outcome, Problem, ScrubOptions, Scrubbed};
 pub use self::space::Usage;
 pub use self::store::{Stat, Store};
+pub use self::trim::Trimmed;
 pub use self::upload::{Upload, UploadId};

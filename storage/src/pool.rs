@@ -14,3 +14,8 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
         },
     }
 }
+
+/// As [`blocking`], for what nobody waits for. To be called within a runtime.
+pub(crate) fn later(work: impl FnOnce() + Send + 'static) {
+    drop(tokio::task::spawn_blocking(work));
+}

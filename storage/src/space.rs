@@ -5,6 +5,9 @@
 //! on their way count, so that many who add at once cannot overshoot together. Who takes bytes away, or
 //! gives a file another name, does it through [`Space::follow`].
 //!
+//! Before a limit is reached the store is [tight](Space::until_tight), and who makes room is told; what is
+//! refused all the same is [taken into account](Space::take_excess) there.
+//!
 //! Invariant: once counted, `used` is the length of all files that were followed or filled. They are
 //! counted once, before the first change, and never walked through again.
 
@@ -14,13 +17,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
+use crate::capacity::Capacity;
 use crate::config::{Config, KeepFree};
 use crate::error::{Error, Limit};
 use crate::layout::Layout;
 use crate::pool::blocking;
 use crate::walk;
+use crate::water;
 
 /// How long an answer of the disk is good, corrected by what was added since.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
@@ -48,13 +54,9 @@ pub(crate) struct Space {
     state: Mutex<State>,
     /// Held while the files are counted.
     counting: Arc<tokio::sync::Mutex<()>>,
-}
-
-/// What a disk says of itself, in bytes.
-#[derive(Debug, Clone, Copy)]
-struct Capacity {
-    total: u64,
-    free: u64,
+    tight: Notify,
+    /// How many times somebody has been through with making room.
+    trims: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +65,8 @@ struct State {
     used: Option<u64>,
     /// Bytes that may be written at any moment, or have just been.
     reserved: u64,
+    /// The most bytes that were refused at once since somebody last asked what has to go.
+    refused: u64,
     probed: Option<Probed>,
 }
 
@@ -70,6 +74,7 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 struct Probed {
     at: Instant,
+    total: u64,
     free: u64,
     keep: u64,
 }
@@ -77,7 +82,7 @@ struct Probed {
 impl Space {
     pub(crate) fn new(config: &Config, layout: Layout) -> Self {
         let root = layout.root().to_owned();
-        Self::probed_by(config, layout, move || probe(&root))
+        Self::probed_by(config, layout, move || Capacity::of(&root))
     }
 
     fn probed_by(
@@ -92,6 +97,8 @@ impl Space {
             probe: Box::new(probe),
             state: Mutex::default(),
             counting: Arc::default(),
+            tight: Notify::new(),
+            trims: watch::Sender::default(),
         }
     }
 
@@ -116,23 +123,19 @@ impl Space {
     }
 
     /// Refuses when the store is at a limit already.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        self.reserve(0).map(drop)
+    pub(crate) fn check(self: &Arc<Self>) -> Result<(), Error> {
+        Reserved::none(self).grow_to(0)
     }
 
     /// Makes a change that adds up to `bytes` to the file, if there is room for them. Nobody else may
     /// change the file meanwhile.
     pub(crate) fn fill<T>(
-        &self,
+        self: &Arc<Self>,
         path: &Path,
         bytes: u64,
         write: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut reserved = self.reserve(bytes)?;
-        let before = length(path);
-        let written = write();
-        reserved.settle(before, length(path));
-        written
+        Reserved::none(self).fill(path, bytes, write)
     }
 
     /// Makes a change that takes no more room than there was: files are cut, removed, or get another
@@ -157,8 +160,47 @@ impl Space {
         })
     }
 
-    fn reserve(&self, bytes: u64) -> Result<Reserved<'_>, Error> {
+    /// Waits until the store is near a limit, or beyond. One who waits is told of it, however long ago
+    /// it began.
+    pub(crate) async fn until_tight(&self) {
+        self.tight.notified().await;
+    }
+
+    /// How many bytes have to go until the store is at ease again; none unless it is tight. What was
+    /// refused is taken into account once.
+    pub(crate) fn take_excess(&self) -> Result<u64, Error> {
         let mut state = self.state();
+        let excess = self.excess_of(&mut state);
+        state.refused = 0;
+        excess
+    }
+
+    /// Somebody is through with making room.
+    pub(crate) fn end_trim(&self) {
+        self.trims.send_modify(|count| *count += 1);
+    }
+
+    /// Asks for room to be made, and waits until somebody is through with that.
+    pub(crate) async fn until_trimmed(&self) {
+        let mut trims = self.trims.subscribe();
+        self.tight.notify_one();
+        // The sender is here as long as this is.
+        let _ = trims.changed().await;
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<(), Error> {
+        let mut state = self.state();
+        let reserved = self.reserve_of(&mut state, bytes);
+        if reserved.is_err() {
+            state.refused = state.refused.max(bytes);
+        }
+        if self.excess_of(&mut state)? > 0 {
+            self.tight.notify_one();
+        }
+        reserved
+    }
+
+    fn reserve_of(&self, state: &mut State, bytes: u64) -> Result<(), Error> {
         if let (Some(max_size), Some(used)) = (self.max_size, state.used) {
             let used = used.saturating_add(state.reserved);
             if used.saturating_add(bytes) > max_size {
@@ -166,7 +208,7 @@ impl Space {
                 return Err(Error::OverQuota { limit });
             }
         }
-        let disk = self.disk(&mut state)?;
+        let disk = self.disk(state)?;
         let (free, keep) = (disk.free, disk.keep);
         if free < keep.saturating_add(bytes) {
             let limit = Limit::KeepFree { free, keep };
@@ -174,7 +216,22 @@ impl Space {
         }
         disk.free -= bytes;
         state.reserved += bytes;
-        Ok(Reserved { space: self, bytes })
+        Ok(())
+    }
+
+    fn excess_of(&self, state: &mut State) -> Result<u64, Error> {
+        let Probed {
+            total, free, keep, ..
+        } = *self.disk(state)?;
+        let disk = water::above_disk(free, keep, state.refused, total);
+        let store = match (self.max_size, state.used) {
+            (Some(max_size), Some(used)) => {
+                let used = used.saturating_add(state.reserved);
+                water::above_store(used, state.refused, max_size)
+            }
+            _ => 0,
+        };
+        Ok(disk.max(store))
     }
 
     /// What the disk said of late.
@@ -188,6 +245,7 @@ impl Space {
             let Capacity { total, free } = (self.probe)()?;
             Probed {
                 at: Instant::now(),
+                total,
                 free: free.saturating_sub(state.reserved),
                 keep: self.keep_free.bytes_of(total),
             }
@@ -235,12 +293,44 @@ impl State {
 }
 
 /// Bytes that somebody is about to write; what is not written is free again when this is dropped.
-struct Reserved<'a> {
-    space: &'a Space,
+pub(crate) struct Reserved {
+    space: Arc<Space>,
     bytes: u64,
 }
 
-impl Reserved<'_> {
+impl Reserved {
+    /// No room yet.
+    pub(crate) fn none(space: &Arc<Space>) -> Self {
+        Self {
+            space: Arc::clone(space),
+            bytes: 0,
+        }
+    }
+
+    /// Keeps room for so many bytes, if there is; what was kept before is part of that.
+    pub(crate) fn grow_to(&mut self, bytes: u64) -> Result<(), Error> {
+        let more = bytes.saturating_sub(self.bytes);
+        self.space.reserve(more)?;
+        self.bytes += more;
+        Ok(())
+    }
+
+    /// As [`Space::fill`], in the room that is kept, and in more if that is too little.
+    pub(crate) fn fill<T>(
+        &mut self,
+        path: &Path,
+        bytes: u64,
+        write: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.bytes < bytes {
+            self.grow_to(bytes)?;
+        }
+        let before = length(path);
+        let written = write();
+        self.settle(before, length(path));
+        written
+    }
+
     /// The file had `before` bytes and has `after` now.
     fn settle(&mut self, before: u64, after: u64) {
         let mut state = self.space.state();
@@ -251,7 +341,7 @@ impl Reserved<'_> {
     }
 }
 
-impl Drop for Reserved<'_> {
+impl Drop for Reserved {
     fn drop(&mut self) {
         let mut state = self.space.state();
         state.reserved -= self.bytes;
@@ -261,25 +351,15 @@ impl Drop for Reserved<'_> {
     }
 }
 
+impl std::fmt::Debug for Reserved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Reserved").field(&self.bytes).finish()
+    }
+}
+
 /// A file that is not there is empty. One that cannot be looked at is on a disk that takes nothing more.
 fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
-}
-
-fn probe(root: &Path) -> Result<Capacity, Error> {
-    let said = rustix::fs::statvfs(root)
-        .map_err(|errno| Error::io("ask for the free space of", root, errno.into()))?;
-    if said.f_blocks == 0 {
-        // A file system that knows no size of its own, as some over a network: it refuses by itself.
-        return Ok(Capacity {
-            total: 0,
-            free: u64::MAX,
-        });
-    }
-    Ok(Capacity {
-        total: said.f_blocks.saturating_mul(said.f_frsize),
-        free: said.f_bavail.saturating_mul(said.f_frsize),
-    })
 }
 
 #[cfg(test)]
@@ -289,7 +369,7 @@ mod tests {
     use super::*;
 
     /// A disk of 1000 bytes of which `free` are free, and how often it was asked.
-    fn space(dir: &Path, free: u64, keep_free: KeepFree) -> (Space, Arc<AtomicU64>) {
+    fn space(dir: &Path, free: u64, keep_free: KeepFree) -> (Arc<Space>, Arc<AtomicU64>) {
         let mut config = Config::new(dir);
         config.keep_free = keep_free;
         let asked = Arc::new(AtomicU64::new(0));
@@ -299,10 +379,10 @@ mod tests {
             Ok(Capacity { total: 1000, free })
         };
         let layout = Layout::new(dir.to_owned());
-        (Space::probed_by(&config, layout, probe), asked)
+        (Arc::new(Space::probed_by(&config, layout, probe)), asked)
     }
 
-    fn fill(space: &Space, path: &Path, bytes: usize) -> Result<(), Error> {
+    fn fill(space: &Arc<Space>, path: &Path, bytes: usize) -> Result<(), Error> {
         space.fill(path, bytes as u64, || {
             let written = fs::write(path, vec![0; bytes]);
             written.map_err(|source| Error::io("write", path, source))

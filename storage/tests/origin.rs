@@ -3,8 +3,8 @@
 mod common;
 
 use common::{Fixture, alice, image, push_blob, put, repo, sha256, tag};
-use roadstead_storage::oci::{Algorithm, Digest, Manifest, RepoName};
-use roadstead_storage::{Origin, Put, PutOutcome, Store, TagState};
+use roadstead_storage::oci::{Algorithm, Digest, Manifest, Reference, RepoName};
+use roadstead_storage::{Error, Origin, Put, PutOutcome, Store, TagState};
 
 async fn bring(
     store: &Store,
@@ -131,4 +131,45 @@ async fn a_blob_that_came_later_is_linked_where_an_upstream_refers_to_it() {
     assert!(!serves(&it.store, &name, layer).await);
     assert!(pulled.link_confirmed(layer).await.expect("links"));
     assert!(serves(&it.store, &name, layer).await);
+}
+
+#[tokio::test]
+async fn a_damaged_manifest_of_an_upstream_counts_as_missing_and_can_come_again() {
+    let it = Fixture::new().await;
+    let whole = image(b"config", &[b"layer"], "");
+    let damaged = image(b"other", &[], "");
+    let digest = damaged.digest(Algorithm::Sha256);
+    let path = blob_path(&it, digest);
+    for (name, origin) in [
+        ("pulled", Origin::PulledThrough),
+        ("mirrored", Origin::Mirrored),
+    ] {
+        let name = repo(name);
+        bring(&it.store, &name, &whole, &["1"], origin).await;
+        bring(&it.store, &name, &damaged, &["2"], origin).await;
+        std::fs::write(&path, "not the manifest").expect("writes");
+        let there = it.store.repo(&name);
+        let references = [Reference::Digest(digest), Reference::Tag(tag("2"))];
+        for reference in &references {
+            assert!(there.manifest(reference).await.expect("reads").is_none());
+        }
+        // What others say is still heard.
+        let referred = there.referred_blob(sha256(b"layer")).await.expect("reads");
+        assert_eq!(referred.expect("it is referred to").size, 5);
+        bring(&it.store, &name, &damaged, &["2"], Origin::PulledThrough).await;
+        for reference in &references {
+            assert!(there.manifest(reference).await.expect("reads").is_some());
+        }
+        assert_eq!(state(&it.store, &name, "1").await.origin, origin);
+    }
+    put(&it.store, &repo("pushed"), &damaged, &["1"]).await;
+    std::fs::write(&path, "not the manifest").expect("writes");
+    let there = it.store.repo(&repo("pushed"));
+    let refused = there.manifest(&Reference::Digest(digest)).await;
+    assert!(matches!(refused, Err(Error::Damaged { .. })), "{refused:?}");
+}
+
+fn blob_path(it: &Fixture, digest: Digest) -> std::path::PathBuf {
+    let hex = digest.hex();
+    it.root().join("blobs/sha256").join(&hex[..2]).join(&hex)
 }

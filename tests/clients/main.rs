@@ -10,5 +10,7 @@ mod limits;
 mod login;
 mod mirror;
 mod podman;
+mod pull_through;
 mod skopeo;
+mod sync;
 mod systemd;

@@ -15,6 +15,7 @@ mod immutable_tags;
 mod listing;
 mod maintenance;
 mod manifests;
+mod mirror;
 mod mounts;
 mod nothing;
 mod ping_and_headers;

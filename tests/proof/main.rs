@@ -5,6 +5,7 @@
 mod disk;
 mod memory;
 mod order;
+mod pull_through;
 mod renewal;
 mod restore;
 mod trace;

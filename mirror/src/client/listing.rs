@@ -24,6 +24,8 @@ use crate::error::Error;
 const MAX_PAGE: usize = 16 * 1024 * 1024;
 /// How many pages a listing may have.
 const MAX_PAGES: usize = 10_000;
+/// How many pages are read of a list that would only spare other questions.
+const FEW_PAGES: usize = 3;
 /// How many entries are asked for at once; more is refused by some.
 const PAGE: usize = 1000;
 
@@ -31,6 +33,14 @@ const PAGE: usize = 1000;
 struct Tags {
     /// Nexus says `null` where there are none.
     tags: Option<Vec<String>>,
+}
+
+impl Tags {
+    /// Those that are tags.
+    fn valid(self) -> impl Iterator<Item = Tag> {
+        let names = self.tags.unwrap_or_default().into_iter();
+        names.filter_map(|name| name.parse().ok())
+    }
 }
 
 #[derive(Deserialize)]
@@ -47,7 +57,7 @@ impl Client {
     /// The tags of a repository, sorted. Names that are no tags are left out.
     ///
     /// # Errors
-    /// [`Error::NotFound`], and whatever keeps an upstream from answering.
+    /// [`Error::NotFound`], and whatever keeps the upstream from answering.
     ///
     /// # Cancel safety
     /// Dropped, the request is given up.
@@ -55,13 +65,37 @@ impl Client {
         let scope = Scope::Repository(repo.to_string());
         let scope = &scope;
         self.ask(patience, |site| async move {
-            let path = format!("{repo}/tags/list?n={PAGE}");
-            let mut names = BTreeSet::new();
-            self.pages(&site, &path, scope, |page: Tags| {
-                names.extend(page.tags.unwrap_or_default());
+            let mut tags = BTreeSet::new();
+            self.pages(&site, &tag_list(repo), scope, |page: Tags| {
+                tags.extend(page.valid());
             })
             .await?;
-            Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+            Ok(tags.into_iter().collect())
+        })
+        .await
+    }
+
+    /// As [`tags`](Self::tags), where the list has no more than a few pages; `None` where it has: some
+    /// repositories have hundreds of thousands.
+    ///
+    /// # Errors
+    /// As [`tags`](Self::tags).
+    ///
+    /// # Cancel safety
+    /// Dropped, the request is given up.
+    pub(crate) async fn few_tags(
+        &self,
+        repo: &RepoName,
+        patience: Patience,
+    ) -> Result<Option<Vec<Tag>>, Error> {
+        let scope = Scope::Repository(repo.to_string());
+        let scope = &scope;
+        self.ask(patience, |site| async move {
+            let mut tags = BTreeSet::new();
+            let take = |page: Tags| tags.extend(page.valid());
+            let list = tag_list(repo);
+            let are_all = self.pages_within(FEW_PAGES, &site, &list, scope, take);
+            Ok(are_all.await?.then(|| tags.into_iter().collect()))
         })
         .await
     }
@@ -166,11 +200,32 @@ impl Client {
         site: &Arc<Site>,
         path: &str,
         scope: &Scope,
-        mut take: impl FnMut(T),
+        take: impl FnMut(T),
     ) -> Result<(), Error> {
+        if self
+            .pages_within(MAX_PAGES, site, path, scope, take)
+            .await?
+        {
+            return Ok(());
+        }
+        Err(Error::Malformed {
+            url: (&site.url(path)?).into(),
+            what: "pages without an end",
+        })
+    }
+
+    /// Reads at most so many pages of a listing, and says whether those are all.
+    async fn pages_within<T: DeserializeOwned>(
+        &self,
+        most: usize,
+        site: &Arc<Site>,
+        path: &str,
+        scope: &Scope,
+        mut take: impl FnMut(T),
+    ) -> Result<bool, Error> {
         let mut url = site.url(path)?;
         let mut seen = BTreeSet::new();
-        for _ in 0..MAX_PAGES {
+        for _ in 0..most {
             let question = Question {
                 method: Method::GET,
                 url: url.clone(),
@@ -189,7 +244,7 @@ impl Client {
             };
             take(serde_json::from_slice(&body).map_err(|_| malformed("a list that is none"))?);
             let Some(next) = page::next(&url, answer.headers()) else {
-                return Ok(());
+                return Ok(true);
             };
             if !seen.insert(next.clone()) {
                 return Err(malformed("pages that lead in a circle"));
@@ -197,11 +252,12 @@ impl Client {
             let next = site.location.with_path(&next);
             url = next.map_err(|_| malformed("a link to no page"))?;
         }
-        Err(Error::Malformed {
-            url: (&url).into(),
-            what: "pages without an end",
-        })
+        Ok(false)
     }
+}
+
+fn tag_list(repo: &RepoName) -> String {
+    format!("{repo}/tags/list?n={PAGE}")
 }
 
 /// Whether a registry says in one of the many ways that it has no such API.

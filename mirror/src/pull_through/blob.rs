@@ -9,10 +9,11 @@ use roadstead_storage::{BlobReader, Error as StoreError, Fetch, FetchReader, Rep
 use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
-use super::{Place, PullThrough, local};
+use super::{Place, PullThrough, cannot_be_kept, local};
 use crate::copy::BlobCopy;
 use crate::error::Error;
 use crate::note::{Cause, How, Note, What};
+use crate::passing::Passing;
 
 /// A blob that was asked for.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub enum Blob {
     Arriving(FetchReader),
     /// In the store.
     Held(BlobReader),
+    /// On its way past the store, which has no room for it.
+    Passing(Box<Passing>),
 }
 
 impl PullThrough {
@@ -48,6 +51,30 @@ impl PullThrough {
         let repo = self.store.repo(&place.local);
         let referred = repo.referred_blob(digest).await.map_err(local)?;
         let size = referred.map(|descriptor| descriptor.size);
+        let mut kept = self.keep_blob(place, digest, size, cause).await;
+        if let Err(error) = &kept
+            && self.makes_room(error).await
+        {
+            kept = self.keep_blob(place, digest, size, cause).await;
+        }
+        match kept {
+            Err(error) if cannot_be_kept(&error) && cause == Cause::Miss => {
+                warn!(upstream = self.client.name(), repo = %place.local, %digest, %error,
+                    "Giving a blob that cannot be kept");
+                self.past(place, digest, size).await
+            }
+            kept => kept,
+        }
+    }
+
+    async fn keep_blob(
+        &self,
+        place: &Place,
+        digest: Digest,
+        size: Option<u64>,
+        cause: Cause,
+    ) -> Result<Blob, Arc<Error>> {
+        let repo = self.store.repo(&place.local);
         match self.store.fetch(digest).await.map_err(local)? {
             Fetch::Begun(writer) => {
                 let reader = writer.reader();
@@ -95,6 +122,20 @@ impl PullThrough {
                 Ok(Blob::Arriving(reader))
             }
         }
+    }
+
+    /// A blob that is given past the store.
+    async fn past(
+        &self,
+        place: &Place,
+        digest: Digest,
+        size: Option<u64>,
+    ) -> Result<Blob, Arc<Error>> {
+        let client = self.client.because(Cause::Miss);
+        let opened = Box::pin(Passing::open(client, place.remote.clone(), digest, size));
+        let passing = Box::new(opened.await?);
+        self.tell_served(What::Blob, How::Miss);
+        Ok(Blob::Passing(passing))
     }
 
     /// Makes sure that the upstream has a blob in this repository, where nothing here says so.

@@ -33,8 +33,20 @@ impl PullThrough {
             return self.missed(&repo, place, &reference, What::Tag).await;
         };
         if !self.is_due(&held) {
-            self.tell_served(What::Tag, How::Hit);
-            return self.given(&repo, held.digest, None).await;
+            if let Some(given) = self.given(&repo, held.digest, None).await? {
+                self.tell_served(What::Tag, How::Hit);
+                return Ok(given);
+            }
+            // Its bytes were damaged, or trimmed a moment ago.
+            let reference = Reference::Digest(held.digest);
+            let given = self.missed(&repo, place, &reference, What::Tag).await;
+            return match given {
+                Err(error) if error.is_not_found() && held.origin == Origin::PulledThrough => {
+                    let reference = Reference::Tag(tag.clone());
+                    self.missed(&repo, place, &reference, What::Tag).await
+                }
+                given => given,
+            };
         }
         let asked = self.join(place, &reference, Some(held.digest), Cause::Revalidation);
         let because = match timeout(self.patience(), asked).await {
@@ -53,8 +65,15 @@ impl PullThrough {
             checked_at: held.checked_at.map(Into::into),
             because,
         };
-        self.tell_stale(What::Tag, &stale);
-        self.given(&repo, held.digest, Some(stale)).await
+        let because = stale.because.clone();
+        match self.given(&repo, held.digest, Some(stale.clone())).await? {
+            Some(given) => {
+                self.tell_stale(What::Tag, &stale);
+                Ok(given)
+            }
+            // Nothing is held after all.
+            None => Err(because.unwrap_or_else(gone)),
+        }
     }
 
     /// A manifest that the store does not have in this repository.
@@ -98,9 +117,24 @@ impl PullThrough {
         stale: Option<Stale>,
     ) -> Result<Given, Arc<Error>> {
         match arrived {
-            Arrived::Kept(digest) => self.given(repo, digest, stale).await,
+            Arrived::Kept(digest) => {
+                let given = self.given(repo, digest, stale).await?;
+                given.ok_or_else(gone)
+            }
             Arrived::Passing(stored) => Ok(Given { stored, stale }),
         }
+    }
+
+    /// The manifest of the store; `None` when it is not there any more.
+    async fn given(
+        &self,
+        repo: &Repo,
+        digest: Digest,
+        stale: Option<Stale>,
+    ) -> Result<Option<Given>, Arc<Error>> {
+        let stored = repo.manifest(&Reference::Digest(digest)).await;
+        let given = |stored| Given { stored, stale };
+        Ok(stored.map_err(local)?.map(given))
     }
 
     /// Whether the upstream should be asked what a tag names.
@@ -195,7 +229,13 @@ impl PullThrough {
             origin: Origin::PulledThrough,
             by: self.by.clone(),
         };
-        match repo.put_manifest(put).await.map_err(Error::from) {
+        let mut kept = repo.put_manifest(put.clone()).await.map_err(Error::from);
+        if let Err(error) = &kept
+            && self.makes_room(error).await
+        {
+            kept = repo.put_manifest(put).await.map_err(Error::from);
+        }
+        match kept {
             Ok(_) => Ok(Arrived::Kept(passing.digest)),
             Err(error) if cannot_be_kept(&error) => {
                 let error = &error as &(dyn std::error::Error + 'static);
@@ -206,4 +246,9 @@ impl PullThrough {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What came was deleted since.
+fn gone() -> Arc<Error> {
+    local(StoreError::FetchInterrupted)
 }

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use roadstead_storage::oci::{Descriptor, Digest, Reference, RepoName, Tag};
-use roadstead_storage::{Clock, Error as StoreError, Principal, Repo, Store, Stored};
-use tokio::time::Instant;
+use roadstead_storage::{Clock, Error as StoreError, Principal, Store, Stored};
+use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use self::arrival::Arrival;
@@ -33,6 +33,8 @@ use crate::spawn::Spawn;
 
 /// How long an upstream is waited for when what is held would do: a client hears within two seconds.
 const REVALIDATION: Duration = Duration::from_millis(1500);
+/// How long a client waits for room to be made for what it wants.
+const MAKING_ROOM: Duration = Duration::from_secs(1);
 /// How long an upstream that failed is not waited for, when what is held would do.
 const DOUBT: Duration = Duration::from_secs(10);
 
@@ -125,6 +127,19 @@ impl PullThrough {
         }
     }
 
+    /// Whether there may be room by now for what there was none for a moment ago: what was pulled through
+    /// long ago makes way.
+    async fn makes_room(&self, error: &Error) -> bool {
+        let is_want_of_room = matches!(
+            error,
+            Error::Store(StoreError::Full { .. } | StoreError::OverQuota { .. })
+        );
+        is_want_of_room
+            && timeout(MAKING_ROOM, self.store.until_trimmed())
+                .await
+                .is_ok()
+    }
+
     /// How long a client is kept waiting for the upstream when what is held would do.
     fn patience(&self) -> Duration {
         let until = *self
@@ -160,21 +175,6 @@ impl PullThrough {
             (None, Some(_)) => info!(upstream = self.client.name(), "An upstream answers again"),
             _ => {}
         }
-    }
-
-    async fn given(
-        &self,
-        repo: &Repo,
-        digest: Digest,
-        stale: Option<Stale>,
-    ) -> Result<Given, Arc<Error>> {
-        let stored = repo
-            .manifest(&Reference::Digest(digest))
-            .await
-            .map_err(local)?;
-        // Deleted since: then it is not there any more.
-        let stored = stored.ok_or_else(|| local(StoreError::FetchInterrupted))?;
-        Ok(Given { stored, stale })
     }
 }
 

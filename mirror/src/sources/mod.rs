@@ -119,7 +119,7 @@ pub fn api_host(name: &str) -> &str {
 }
 
 /// The host in one spelling.
-fn hub(host: &str) -> String {
+pub(crate) fn hub(host: &str) -> String {
     let host = host.to_ascii_lowercase();
     if HUB.contains(&host.as_str()) {
         HUB[0].to_owned()
@@ -129,7 +129,7 @@ fn hub(host: &str) -> String {
 }
 
 /// Docker Hub's `nginx` is `library/nginx`.
-fn with_library(host: &str, path: &str) -> String {
+pub(crate) fn with_library(host: &str, path: &str) -> String {
     if hub(host) == HUB[0] && !path.contains('/') {
         join(HUB_LIBRARY, path)
     } else {

@@ -16,6 +16,7 @@ mod location;
 mod login;
 mod manifest;
 mod pace;
+mod passing;
 mod proxy;
 mod realm;
 mod redirect;

@@ -82,7 +82,7 @@ async fn a_companion_that_fails_harms_nobody() {
         Blob::Arriving(reader) => {
             crate::lab::read(reader).await.expect("it comes");
         }
-        Blob::Held(_) => panic!("nobody fetched it"),
+        other => panic!("nobody fetched it before: {other:?}"),
     }
     let other = lab.store.repo(&repo("upstream/other"));
     assert!(!other.exists().await.expect("reads"));

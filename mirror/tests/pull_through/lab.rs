@@ -137,7 +137,7 @@ impl Lab {
     pub(crate) async fn arriving(&self, digest: Digest) -> FetchReader {
         match self.blob(digest).await.expect("the upstream has it") {
             Blob::Arriving(reader) => reader,
-            Blob::Held(_) => panic!("it is here already"),
+            other => panic!("it does not arrive: {other:?}"),
         }
     }
 

@@ -18,7 +18,7 @@ use tokio::net::UnixStream;
 use crate::admin::door::{Door, Line, PATH, Question, VERSION, VERSION_HEADER};
 use crate::admin::failure::Failure;
 use crate::admin::report::Report;
-use crate::admin::watch::Step;
+use crate::admin::watch::Told;
 
 /// Why there is no outcome.
 #[derive(Debug, Error)]
@@ -60,7 +60,7 @@ pub(super) async fn connect(data: &Path) -> io::Result<Option<UnixStream>> {
     }
 }
 
-/// Asks, shows each step, and returns the outcome.
+/// Asks, shows what is told meanwhile, and returns the outcome.
 ///
 /// # Errors
 /// When there is no outcome.
@@ -70,7 +70,7 @@ pub(super) async fn connect(data: &Path) -> io::Result<Option<UnixStream>> {
 pub(super) async fn call(
     stream: UnixStream,
     question: &Question,
-    show: &mut (dyn FnMut(Step) + Send),
+    show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Result<Report, Failure>, Error> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::builder()
@@ -100,7 +100,7 @@ pub(super) async fn call(
 
 async fn outcome(
     mut body: Incoming,
-    show: &mut (dyn FnMut(Step) + Send),
+    show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Result<Report, Failure>, Error> {
     let mut line = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -115,7 +115,7 @@ async fn outcome(
             match serde_json::from_slice(&line)? {
                 Line::Done(report) => return Ok(Ok(report)),
                 Line::Failed(failure) => return Ok(Err(failure)),
-                Line::Step(step) => show(step),
+                Line::Told(told) => show(told),
             }
             line.clear();
         }

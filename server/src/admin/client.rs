@@ -17,7 +17,7 @@ use crate::admin::door::Question;
 use crate::admin::failure::{Exit, Failure};
 use crate::admin::local::{self, Held};
 use crate::admin::report::Report;
-use crate::admin::watch::{Step, interrupted};
+use crate::admin::watch::{Told, interrupted};
 use crate::config::Source;
 
 /// How long to wait for a store that somebody holds who does not listen: a server that is about to
@@ -42,7 +42,7 @@ pub(crate) fn ask(source: &Source, command: &Command) -> Result<Report, Failure>
 pub(crate) fn ask_watching(
     source: &Source,
     command: &Command,
-    show: &mut (dyn FnMut(Step) + Send),
+    show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Report, Failure> {
     let data = data(source)?;
     let deadline = Instant::now() + PATIENCE;
@@ -76,7 +76,7 @@ fn over_socket(
     data: &Path,
     source: &Source,
     command: &Command,
-    show: &mut (dyn FnMut(Step) + Send),
+    show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Option<Report>, Failure> {
     let failed = |error: &(dyn StdError + 'static)| {
         let failure =

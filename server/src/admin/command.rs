@@ -1,8 +1,8 @@
 //! The commands that look after a registry, as data.
 //!
-//! They cross the admin socket, so they hold no password, of which only the hash goes over, and no path
-//! but that of a backup: all other files are read and written by who gave the command. Knows nothing
-//! of how they are carried out.
+//! They cross the admin socket, so they hold no password of ours, of which only the hash goes over, show
+//! none of others', and hold no path but that of a backup: all other files are read and written by who
+//! gave the command. Knows nothing of how they are carried out.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
@@ -15,6 +15,8 @@ use thiserror::Error;
 
 use crate::admin::failure::Failure;
 use crate::admin::place::Place;
+use crate::admin::text;
+use crate::admin::wanted::Wanted;
 use crate::auth::name::UserName;
 use crate::auth::password::PasswordHash;
 
@@ -24,7 +26,7 @@ pub(crate) enum Command {
     /// Issue a certificate for another server.
     CaIssue {
         /// The names it is for.
-        #[serde(with = "names")]
+        #[serde(with = "text::list")]
         names: BTreeSet<SubjectName>,
     },
     /// Issue a new server certificate now.
@@ -37,6 +39,15 @@ pub(crate) enum Command {
     CaTrust,
     /// Show the configuration as it is understood.
     ConfigShow,
+    /// Copy images from other registries.
+    MirrorImage(Wanted),
+    /// Run jobs of the configuration, or wait for those that run.
+    MirrorRun {
+        /// Which; all, if there are none.
+        jobs: Vec<String>,
+    },
+    /// Describe the jobs of the configuration, and what became of them.
+    MirrorStatus,
     /// List the repositories.
     RepoList,
     /// Remove a repository, or something in it.
@@ -92,37 +103,22 @@ pub(crate) enum Command {
     },
 }
 
-/// Names cross the socket as texts: the crate that owns their grammar does not serialise them.
-mod names {
-    use std::collections::BTreeSet;
-
-    use roadstead_certs::SubjectName;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        names: &BTreeSet<SubjectName>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(names.iter().map(ToString::to_string))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<BTreeSet<SubjectName>, D::Error> {
-        let texts = Vec::<String>::deserialize(deserializer)?;
-        texts
-            .iter()
-            .map(|text| text.parse())
-            .collect::<Result<_, _>>()
-            .map_err(D::Error::custom)
-    }
-}
-
 impl Command {
+    /// Whether it asks other registries for something.
+    pub(super) fn asks_upstreams(&self) -> bool {
+        matches!(self, Self::MirrorImage(_) | Self::MirrorRun { .. })
+    }
+
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self {
+            Self::MirrorImage(Wanted { dry_run: false, .. }) => {
+                Some("what has arrived stays; the same command goes on from there")
+            }
+            Self::MirrorImage(_) => Some("nothing was to be copied; give the command once more"),
+            Self::MirrorRun { .. } => {
+                Some("what has arrived stays; `roadstead mirror run` goes on from there")
+            }
             Self::StoreBackup { .. } => Some("the same command goes on where it was stopped"),
             Self::StoreGc { .. } => {
                 Some("what it took away stays away; `roadstead store gc` takes the rest")
@@ -160,6 +156,10 @@ impl Display for Command {
             Self::CaShow => f.write_str("describe the certificates"),
             Self::CaTrust => f.write_str("export the certificate authority"),
             Self::ConfigShow => f.write_str("show the configuration"),
+            Self::MirrorImage(wanted) => write!(f, "mirror {wanted}"),
+            Self::MirrorRun { jobs } if jobs.is_empty() => f.write_str("run the sync jobs"),
+            Self::MirrorRun { jobs } => write!(f, "run the sync jobs {}", jobs.join(", ")),
+            Self::MirrorStatus => f.write_str("describe the sync jobs"),
             Self::RepoList => f.write_str("list the repositories"),
             Self::RepoRemove { target, .. } => write!(f, "remove {target}"),
             Self::RepoShow { name } => write!(f, "describe the repository {name}"),

@@ -1,8 +1,8 @@
 //! The admin socket's place, and what is said over it.
 //!
 //! Both ends use this file: how `<data>/admin.sock` is reached however long its path is, and the
-//! shape of a request and of its answer, which is lines of JSON: steps while the work goes on, the
-//! outcome last. The version is named first and outside the body, so that two versions that share
+//! shape of a request and of its answer, which is lines of JSON: how the work goes on, and the outcome
+//! last. The version is named first and outside the body, so that two versions that share
 //! nothing else can still tell each other so.
 
 use std::fs::File;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::admin::command::Command;
 use crate::admin::failure::Failure;
 use crate::admin::report::Report;
-use crate::admin::watch::Step;
+use crate::admin::watch::Told;
 
 /// The one path of this version's protocol.
 pub(super) const PATH: &str = "/v1/command";
@@ -46,8 +46,8 @@ pub(super) enum Line {
     Done(Report),
     /// It was not. The last line.
     Failed(Failure),
-    /// It has come so far.
-    Step(Step),
+    /// It goes on, and this is told of it.
+    Told(Told),
 }
 
 impl Line {

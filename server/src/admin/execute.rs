@@ -18,17 +18,18 @@ use tracing::info;
 use crate::admin::certificates::CertificateWork;
 use crate::admin::command::{Command, Part, RepoTarget};
 use crate::admin::failure::Failure;
+use crate::admin::mirror::{Error as MirrorError, Mirroring, Names};
 use crate::admin::place::Place;
 use crate::admin::report::{
     Collected, Reindexed, Removed, Report, Repositories, ShownConfig, StoreContent, User,
     Users as UserList, WriteConfig,
 };
+use crate::admin::wanted::Wanted;
 use crate::admin::watch::Watch;
 use crate::auth::table::Account;
 use crate::auth::users::{Error as UsersError, Users};
 use crate::config::Config;
 use crate::config::address::Address;
-use crate::telemetry::upkeep::Counts;
 use crate::upkeep::Upkeep;
 
 /// How many repositories are looked up at a time.
@@ -39,57 +40,33 @@ const PAGE: usize = 100;
 pub(crate) struct Context(Arc<Inner>);
 
 struct Inner {
-    store: Store,
-    upkeep: Upkeep,
-    users: Arc<Users>,
-    tls: Option<Arc<ServerTls>>,
+    parts: Parts,
     config: RwLock<Arc<Config>>,
-    address: Option<Address>,
-    clock: Clock,
+}
+
+/// What a [`Context`] is made of.
+pub(crate) struct Parts {
+    /// The store.
+    pub(crate) store: Store,
+    /// Its long work.
+    pub(crate) upkeep: Upkeep,
+    /// The accounts.
+    pub(crate) users: Arc<Users>,
+    /// The certificates that are served; nothing while nobody serves.
+    pub(crate) tls: Option<Arc<ServerTls>>,
+    /// Other registries.
+    pub(crate) mirroring: Mirroring,
+    /// How the registry is reached, where that is known.
+    pub(crate) address: Option<Address>,
+    /// What time it is.
+    pub(crate) clock: Clock,
 }
 
 impl Context {
-    /// What commands touch while `tls` is being served. `address` is how the registry is reached,
-    /// where that is known.
-    pub(crate) fn new(
-        store: Store,
-        upkeep: Upkeep,
-        users: Arc<Users>,
-        tls: Arc<ServerTls>,
-        config: Config,
-        address: Option<Address>,
-        clock: Clock,
-    ) -> Self {
-        Self::with(store, upkeep, users, Some(tls), config, address, clock)
-    }
-
-    /// What commands touch while nobody serves.
-    pub(super) fn unserved(store: Store, users: Arc<Users>, config: Config, clock: Clock) -> Self {
-        let address = config.public_address(&[]);
-        // Nobody will ever ask for these numbers.
-        let upkeep = Upkeep::new(store.clone(), Counts::default());
-        Self::with(store, upkeep, users, None, config, address, clock)
-    }
-
-    fn with(
-        store: Store,
-        upkeep: Upkeep,
-        users: Arc<Users>,
-        tls: Option<Arc<ServerTls>>,
-        config: Config,
-        address: Option<Address>,
-        clock: Clock,
-    ) -> Self {
+    /// What commands touch under this configuration.
+    pub(crate) fn new(parts: Parts, config: Config) -> Self {
         let config = RwLock::new(Arc::new(config));
-        Self(Arc::new(Inner {
-            store,
-            upkeep,
-            users,
-            tls,
-            config,
-            address,
-            clock,
-        }))
+        Self(Arc::new(Inner { parts, config }))
     }
 
     /// Takes over a configuration that was read again.
@@ -123,6 +100,12 @@ impl Context {
             Command::CaShow => self.certificates(CertificateWork::show).await,
             Command::CaTrust => self.certificates(CertificateWork::trust).await,
             Command::ConfigShow => self.show_config(),
+            Command::MirrorImage(wanted) => self.mirror(wanted, watch).await,
+            Command::MirrorRun { jobs } => {
+                let ran = self.0.parts.mirroring.run(jobs, watch).await;
+                ran.map_err(Error::Mirroring)
+            }
+            Command::MirrorStatus => Ok(self.0.parts.mirroring.status()),
             Command::RepoList => self.list_repositories().await,
             Command::RepoRemove { target, dry_run } => self.remove(target, dry_run).await,
             Command::RepoShow { name } => self.show_repository(&name).await,
@@ -160,10 +143,10 @@ impl Context {
         F: FnOnce(&CertificateWork) -> Result<Report, roadstead_certs::Error> + Send + 'static,
     {
         let certificates = CertificateWork {
-            tls: self.0.tls.clone(),
+            tls: self.0.parts.tls.clone(),
             config: self.config(),
-            address: self.0.address.clone(),
-            now: (self.0.clock)(),
+            address: self.0.parts.address.clone(),
+            now: (self.0.parts.clock)(),
         };
         Ok(spawn_blocking(move || work(&certificates)).await??)
     }
@@ -172,13 +155,13 @@ impl Context {
     where
         F: FnOnce(&Users) -> Result<(), UsersError> + Send + 'static,
     {
-        let users = Arc::clone(&self.0.users);
+        let users = Arc::clone(&self.0.parts.users);
         spawn_blocking(move || change(&users)).await??;
         Ok(Report::Done)
     }
 
     fn list_users(&self) -> Report {
-        let accounts = self.0.users.list().into_iter();
+        let accounts = self.0.parts.users.list().into_iter();
         let user = |account: Account| User {
             name: account.name.into(),
             admin: account.is_admin,
@@ -190,12 +173,22 @@ impl Context {
 
     fn show_config(&self) -> Result<Report, Error> {
         let mut config = (*self.config()).clone();
-        config.address = config.address.or_else(|| self.0.address.clone());
+        config.address = config.address.or_else(|| self.0.parts.address.clone());
         Ok(Report::Config(ShownConfig::of(&config)?))
     }
 
+    async fn mirror(&self, wanted: Wanted, watch: &Watch) -> Result<Report, Error> {
+        let parts = &self.0.parts;
+        let names = Names {
+            config: self.config(),
+            address: parts.address.clone(),
+        };
+        let mirrored = parts.mirroring.image(&parts.store, names, wanted, watch);
+        mirrored.await.map_err(Error::Mirroring)
+    }
+
     async fn list_repositories(&self) -> Result<Report, Error> {
-        let store = &self.0.store;
+        let store = &self.0.parts.store;
         let mut repositories = Vec::new();
         let mut after: Option<RepoName> = None;
         loop {
@@ -216,14 +209,14 @@ impl Context {
     }
 
     async fn show_repository(&self, name: &RepoName) -> Result<Report, Error> {
-        match self.0.store.repo(name).describe().await? {
+        match self.0.parts.store.repo(name).describe().await? {
             Some(summary) => Ok(Report::Repository(summary.into())),
             None => Err(Error::NotThere),
         }
     }
 
     async fn remove(&self, target: RepoTarget, dry_run: bool) -> Result<Report, Error> {
-        let repo = self.0.store.repo(&target.name);
+        let repo = self.0.parts.store.repo(&target.name);
         let part = match target.part {
             None => Target::All,
             Some(Part::Manifest(digest)) => Target::Manifest(digest),
@@ -247,32 +240,37 @@ impl Context {
             return Err(Error::Elsewhere { dir });
         }
         let dir = place.dir().to_owned();
-        let work = self.0.upkeep.back_up(dir, &watch.stop, watch.progress());
+        let work = self
+            .0
+            .parts
+            .upkeep
+            .back_up(dir, &watch.stop, watch.progress());
         Ok(Report::BackedUp(work.await?.into()))
     }
 
     async fn collect(&self, dry_run: bool, watch: &Watch) -> Result<Report, Error> {
         let work = self
             .0
+            .parts
             .upkeep
             .collect(dry_run, &watch.stop, watch.progress());
         Ok(Report::Collected(Collected::new(&work.await?, dry_run)))
     }
 
     async fn reindex(&self, watch: &Watch) -> Result<Report, Error> {
-        let work = self.0.upkeep.reindex(&watch.stop, watch.progress());
+        let work = self.0.parts.upkeep.reindex(&watch.stop, watch.progress());
         let repositories = work.await?;
         Ok(Report::Reindexed(Reindexed { repositories }))
     }
 
     async fn scrub(&self, watch: &Watch) -> Result<Report, Error> {
-        let upkeep = &self.0.upkeep;
+        let upkeep = &self.0.parts.upkeep;
         let work = upkeep.scrub(ScrubOptions::default(), &watch.stop, watch.progress());
         Ok(Report::Scrubbed(work.await?.into()))
     }
 
     async fn count(&self) -> Result<Report, Error> {
-        let store = &self.0.store;
+        let store = &self.0.parts.store;
         let (stat, usage) = (store.stat().await?, store.usage().await?);
         Ok(Report::Store(StoreContent::new(&stat, usage)))
     }
@@ -285,6 +283,8 @@ enum Error {
     Certificates(#[from] roadstead_certs::Error),
     #[error("{} is not the directory that it is here, or none", dir.display())]
     Elsewhere { dir: PathBuf },
+    #[error(transparent)]
+    Mirroring(MirrorError),
     #[error("there is no such repository, tag or manifest")]
     NotThere,
     #[error("the work ended by a fault of this program")]
@@ -299,6 +299,11 @@ enum Error {
 
 impl Error {
     fn describe(&self, attempted: &Command) -> Failure {
+        match self {
+            Self::Mirroring(MirrorError::Stopped) => return attempted.stopped(),
+            Self::Mirroring(error) => return error.describe(&attempted.to_string()),
+            _ => {}
+        }
         let failure = Failure::because(attempted.to_string(), self as &(dyn StdError + 'static));
         if let (Command::StoreBackup { place }, Self::Store(error)) = (attempted, self)
             && let Some(hint) = place.way_out(error)

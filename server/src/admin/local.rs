@@ -6,26 +6,40 @@
 //! what the command line names.
 
 use std::fs;
+use std::future::pending;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use jiff::tz::TimeZone;
 use roadstead_storage::{Clock as StoreClock, Error as StoreError, Store};
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::command::Command;
-use crate::admin::execute::Context;
+use crate::admin::execute::{Context, Parts};
 use crate::admin::failure::{Exit, Failure};
+use crate::admin::mirror::Mirroring;
 use crate::admin::report::Report;
-use crate::admin::watch::{Step, Watch, interrupted};
+use crate::admin::watch::{Told, Watch, interrupted};
 use crate::auth::users::Users;
-use crate::config::{Config, Source};
+use crate::config::{Config, ProxyVariables, Source};
+use crate::jobs::execution::Parts as JobParts;
+use crate::shutdown::Tasks;
+use crate::telemetry::jobs::JobCounts;
+use crate::telemetry::upkeep::Counts;
+use crate::telemetry::upstream::UpstreamCounts;
+use crate::upkeep::Upkeep;
+use crate::upstreams::Upstreams;
+
+/// How long a job that is stopped may take to note that.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Another process holds the store; it may be about to listen, or to let go.
 pub(super) struct Held {
@@ -41,7 +55,7 @@ pub(super) fn execute(
     data: &Path,
     source: &Source,
     command: &Command,
-    show: &mut (dyn FnMut(Step) + Send),
+    show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Result<Report, Failure>, Held> {
     let attempt = command.to_string();
     // Read by the caller's own rights: the file may be closed to the owner of the store.
@@ -49,6 +63,7 @@ pub(super) fn execute(
         Ok(config) => config,
         Err(error) => return Ok(Err(Failure::of(&error).exit(Exit::Configuration))),
     };
+    let proxies = source.environment.proxies.clone();
     let owner = match owner(data) {
         Ok(owner) => owner,
         Err(error) => return Ok(Err(no_store(&attempt, data, &error))),
@@ -66,11 +81,15 @@ pub(super) fn execute(
         if caller != owner.uid {
             become_owner(owner).map_err(|error| Outcome::failed(command, &error))?;
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
+        // Connections to other registries have work for all cores; all else is done one by one.
+        let mut runtime = if command.asks_upstreams() {
+            runtime::Builder::new_multi_thread()
+        } else {
+            runtime::Builder::new_current_thread()
+        };
+        let runtime = runtime.enable_all().build();
         let runtime = runtime.map_err(|error| Outcome::failed(command, &error))?;
-        let outcome = runtime.block_on(carry_out(config, command, show));
+        let outcome = runtime.block_on(carry_out(config, proxies, command, show));
         // Only a stopped rebuild of the index still works; the next one begins anew.
         runtime.shutdown_background();
         outcome
@@ -106,23 +125,24 @@ impl Outcome {
 
 async fn carry_out(
     config: Config,
+    proxies: ProxyVariables,
     command: &Command,
-    show: &mut (dyn FnMut(Step) + Send),
+    show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Report, Outcome> {
     let store = match Store::open(config.store(StoreClock::system())).await {
         Ok(store) => store,
         Err(error) => return Err(refused(command, &error)),
     };
-    let outcome = with_store(store.clone(), config, command, show).await;
+    let outcome = with_store(store.clone(), (config, proxies), command, show).await;
     store.close().await;
     outcome.map_err(Outcome::Failed)
 }
 
 async fn with_store(
     store: Store,
-    config: Config,
+    (config, proxies): (Config, ProxyVariables),
     command: &Command,
-    show: &mut (dyn FnMut(Step) + Send),
+    show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Report, Failure> {
     let failed =
         |error: &(dyn std::error::Error + 'static)| Failure::because(command.to_string(), error);
@@ -133,19 +153,57 @@ async fn with_store(
             .map_err(|error| failed(&error))?;
     }
     let users = Arc::new(Users::open(&config.data).map_err(|error| failed(&error))?);
-    let clock = Arc::new(SystemTime::now);
-    let context = Context::unserved(store, users, config, clock);
-    watched(&context, command, show).await
+    let tasks = Tasks::new();
+    let mirroring = mirroring(&store, &config, &tasks, proxies);
+    if command.asks_upstreams() {
+        let upstreams = &mirroring.upstreams;
+        upstreams
+            .reload(&config.upstreams)
+            .map_err(|error| failed(&error))?;
+    }
+    mirroring.roster.reload(&config.syncs).await;
+    let parts = Parts {
+        // Nobody will ever ask for these numbers.
+        upkeep: Upkeep::new(store.clone(), Counts::default()),
+        store,
+        users,
+        tls: None,
+        mirroring,
+        address: config.public_address(&[]),
+        clock: Arc::new(SystemTime::now),
+    };
+    let context = Context::new(parts, config);
+    let outcome = watched(&context, command, show).await;
+    // A job that was stopped notes that.
+    tasks.drain(GRACE, pending()).await;
+    outcome
+}
+
+/// What a command needs of other registries; the upstreams of the configuration are not opened yet.
+fn mirroring(store: &Store, config: &Config, tasks: &Tasks, proxies: ProxyVariables) -> Mirroring {
+    let clock = StoreClock::from_fn(SystemTime::now);
+    let counts = UpstreamCounts::default();
+    let upstreams = Upstreams::new(store.clone(), clock, tasks, proxies, counts);
+    let jobs = JobParts {
+        store: store.clone(),
+        upstreams,
+        tasks: tasks.clone(),
+        clock: Arc::new(SystemTime::now),
+        zone: TimeZone::system(),
+        counts: JobCounts::default(),
+    };
+    let listeners = config.listen.iter().chain(&config.http_listen);
+    Mirroring::new(jobs, listeners.copied().collect())
 }
 
 /// Carries out `command` where somebody looks on who may stop it.
 async fn watched(
     context: &Context,
     command: &Command,
-    show: &mut (dyn FnMut(Step) + Send),
+    show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Report, Failure> {
     let stop = CancellationToken::new();
-    let (watch, mut steps) = Watch::new(stop.clone());
+    let (watch, mut told) = Watch::new(stop.clone());
     let mut work = pin!(context.execute(command.clone(), &watch));
     let mut interrupt = pin!(interrupted(command));
     loop {
@@ -153,8 +211,13 @@ async fn watched(
             // In this order, so that there is an ear for Ctrl-C before there is work.
             biased;
             () = &mut interrupt, if !stop.is_cancelled() => stop.cancel(),
-            Some(next) = steps.recv() => show(next),
-            outcome = &mut work => return outcome,
+            Some(next) = told.recv() => show(next),
+            outcome = &mut work => {
+                while let Ok(last) = told.try_recv() {
+                    show(last);
+                }
+                return outcome;
+            }
         }
     }
 }

@@ -31,8 +31,8 @@ use crate::admin::failure::{Exit, Failure};
 use crate::admin::telling::Telling;
 use crate::admin::watch::Watch;
 
-/// A command is small.
-const MAX_QUESTION: usize = 1024 * 1024;
+/// A command is small, but for a list of images.
+const MAX_QUESTION: usize = 16 * 1024 * 1024;
 
 /// How many speak at once; more wait in the kernel's queue.
 const MAX_PEERS: usize = 16;
@@ -170,9 +170,9 @@ async fn answer(
     };
     match question {
         Ok(question) => {
-            let (watch, steps) = Watch::new(stop);
+            let (watch, told) = Watch::new(stop);
             let work = carry_out(context, question, watch);
-            Response::new(Either::Right(Telling::new(work, steps)))
+            Response::new(Either::Right(Telling::new(work, told)))
         }
         Err(error) => plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
     }

@@ -1,9 +1,10 @@
 //! The answer to a command, written while the command is carried out.
 //!
-//! One line for each step, and one for the outcome. It drives the work itself, so a peer that goes away
+//! One line for each thing that is told, and one for the outcome. It drives the work itself, so a peer that goes away
 //! drops the work with the answer. Invariant: the outcome is the last line.
 
 use std::convert::Infallible;
+use std::mem::replace;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,24 +13,31 @@ use http_body::{Body, Frame};
 use tokio::sync::mpsc;
 
 use crate::admin::door::Line;
-use crate::admin::watch::Step;
+use crate::admin::watch::Told;
 
 /// The body of an answer.
 pub(super) struct Telling {
-    /// Gone when its outcome was told.
-    work: Option<Pin<Box<dyn Future<Output = Line> + Send>>>,
-    steps: mpsc::Receiver<Step>,
+    work: Work,
+    told: mpsc::Receiver<Told>,
+}
+
+enum Work {
+    Underway(Pin<Box<dyn Future<Output = Line> + Send>>),
+    /// Its outcome is told when all else is.
+    Over(Line),
+    /// Its outcome was told.
+    Told,
 }
 
 impl Telling {
-    /// Tells of `work`, whose steps come out of `steps`.
+    /// Tells of `work`, of which `told` hears while it goes on.
     pub(super) fn new(
         work: impl Future<Output = Line> + Send + 'static,
-        steps: mpsc::Receiver<Step>,
+        told: mpsc::Receiver<Told>,
     ) -> Self {
         Self {
-            work: Some(Box::pin(work)),
-            steps,
+            work: Work::Underway(Box::pin(work)),
+            told,
         }
     }
 }
@@ -42,25 +50,30 @@ impl Body for Telling {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(mut work) = self.work.take() else {
+        if let Work::Underway(work) = &mut self.work
+            && let Poll::Ready(outcome) = work.as_mut().poll(context)
+        {
+            self.work = Work::Over(outcome);
+        }
+        if matches!(self.work, Work::Told) {
             return Poll::Ready(None);
-        };
-        let line = match work.as_mut().poll(context) {
-            Poll::Ready(outcome) => outcome,
-            Poll::Pending => {
-                self.work = Some(work);
-                match self.steps.poll_recv(context) {
-                    Poll::Ready(Some(step)) => Line::Step(step),
-                    // Without senders there are no more steps: only the work wakes us.
-                    Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+        }
+        let line = match self.told.poll_recv(context) {
+            Poll::Ready(Some(told)) => Line::Told(told),
+            // Without senders nothing more is told: only the work wakes us.
+            Poll::Ready(None) | Poll::Pending => match replace(&mut self.work, Work::Told) {
+                Work::Over(outcome) => outcome,
+                work => {
+                    self.work = work;
+                    return Poll::Pending;
                 }
-            }
+            },
         };
         Poll::Ready(Some(Ok(Frame::data(line.encode()))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.work.is_none()
+        matches!(self.work, Work::Told)
     }
 }
 
@@ -71,23 +84,39 @@ mod tests {
 
     use super::*;
     use crate::admin::report::Report;
-    use crate::admin::watch::Phase;
+    use crate::admin::watch::{Phase, Step};
+
+    #[tokio::test]
+    async fn what_was_told_when_the_work_ended_comes_before_the_outcome() {
+        let (tell, told) = mpsc::channel(1);
+        let (phase, done, total) = (Phase::Mark, 1, None);
+        let work = async move {
+            let step = Told::Step(Step { phase, done, total });
+            tell.try_send(step).unwrap();
+            Line::Done(Report::Done)
+        };
+        let body = Telling::new(work, told).collect().await.unwrap();
+        let text = String::from_utf8(body.to_bytes().into()).unwrap();
+        assert!(text.starts_with("{\"Told\""), "{text}");
+        assert!(text.ends_with("{\"Done\":\"Done\"}\n"), "{text}");
+    }
 
     #[tokio::test]
     async fn steps_are_told_while_the_work_goes_on_and_the_outcome_last() {
-        let (told, steps) = mpsc::channel(2);
+        let (tell, told) = mpsc::channel(2);
         for done in [1, 2] {
             let (phase, total) = (Phase::Mark, None);
-            told.try_send(Step { phase, done, total }).unwrap();
+            let step = Told::Step(Step { phase, done, total });
+            tell.try_send(step).unwrap();
         }
         let work = async {
             yield_now().await;
             yield_now().await;
             Line::Done(Report::Done)
         };
-        let body = Telling::new(work, steps).collect().await.unwrap();
-        let expected = "{\"Step\":{\"phase\":\"mark\",\"done\":1,\"total\":null}}\n\
-            {\"Step\":{\"phase\":\"mark\",\"done\":2,\"total\":null}}\n\
+        let body = Telling::new(work, told).collect().await.unwrap();
+        let expected = "{\"Told\":{\"Step\":{\"phase\":\"mark\",\"done\":1,\"total\":null}}}\n\
+            {\"Told\":{\"Step\":{\"phase\":\"mark\",\"done\":2,\"total\":null}}}\n\
             {\"Done\":\"Done\"}\n";
         assert_eq!(body.to_bytes(), expected);
     }

@@ -1,23 +1,38 @@
 //! Long work and whoever waits for it: how far it has come, and the word to stop.
 //!
 //! Steps are for eyes, not for accounts: they are thinned out, and one that nobody has room for is
-//! dropped rather than waited for. Knows nothing of the work, nor of how steps are shown.
+//! dropped rather than waited for; only images that are done are all told. Knows nothing of the work,
+//! nor of how what is told is shown.
 
 use std::future::pending;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use roadstead_storage as storage;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::command::Command;
+use crate::jobs::progress::{FinishedImage, Progress, Reached};
 
 /// The shortest time between two steps of one phase.
 const PERIOD: Duration = Duration::from_millis(200);
 
 /// Steps that wait to be shown.
 const WAITING: usize = 16;
+
+/// What is told while work goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Told {
+    /// An image has come to its end.
+    Image(FinishedImage),
+    /// So far a copy has come.
+    Reached(Reached),
+    /// So far other work has come.
+    Step(Step),
+}
 
 /// How far long work has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,25 +91,49 @@ impl From<storage::Progress> for Step {
 pub(super) struct Watch {
     /// Cancelled when it shall stop.
     pub(super) stop: CancellationToken,
-    steps: mpsc::Sender<Step>,
+    told: mpsc::Sender<Told>,
 }
 
 impl Watch {
-    /// A watch, and where its steps come out.
-    pub(super) fn new(stop: CancellationToken) -> (Self, mpsc::Receiver<Step>) {
-        let (steps, shown) = mpsc::channel(WAITING);
-        (Self { stop, steps }, shown)
+    /// A watch, and where what is told comes out.
+    pub(super) fn new(stop: CancellationToken) -> (Self, mpsc::Receiver<Told>) {
+        let (told, shown) = mpsc::channel(WAITING);
+        (Self { stop, told }, shown)
+    }
+
+    /// Does `work`, which is copying, and tells how far it has come: together, if it is several copies.
+    ///
+    /// # Cancel safety
+    /// As that of `work`.
+    pub(super) async fn look_on<T>(&self, copies: &[Progress], work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut told = vec![0; copies.len()];
+        loop {
+            let done = timeout(PERIOD, work.as_mut()).await;
+            for (copy, told) in copies.iter().zip(&mut told) {
+                for image in copy.finished_behind(*told) {
+                    *told += 1;
+                    // Whoever does not listen any more does not stop the work by that.
+                    let _ = self.told.send(Told::Image(image)).await;
+                }
+            }
+            if let Ok(done) = done {
+                return done;
+            }
+            let reached = copies.iter().map(Progress::reached).sum();
+            let _ = self.told.try_send(Told::Reached(reached));
+        }
     }
 
     /// What the store calls with its progress, as often as it likes.
     pub(super) fn progress(&self) -> impl FnMut(storage::Progress) + Send + 'static {
-        let steps = self.steps.clone();
+        let told = self.told.clone();
         let mut last: Option<(Phase, Instant)> = None;
         move |progress| {
             let step = Step::from(progress);
             let is_due =
                 last.is_none_or(|(phase, told)| phase != step.phase || told.elapsed() >= PERIOD);
-            if is_due && steps.try_send(step).is_ok() {
+            if is_due && told.try_send(Told::Step(step)).is_ok() {
                 last = Some((step.phase, Instant::now()));
             }
         }
@@ -127,7 +166,7 @@ mod tests {
             }
         }
         let mut told = Vec::new();
-        while let Ok(step) = shown.try_recv() {
+        while let Ok(Told::Step(step)) = shown.try_recv() {
             told.push((step.phase, step.done));
         }
         assert!(told.len() < 10, "{told:?}");

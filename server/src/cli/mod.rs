@@ -8,6 +8,7 @@ mod args;
 mod ca;
 mod config;
 mod file;
+mod mirror;
 mod print;
 mod progress;
 mod prompt;
@@ -55,6 +56,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Serve(flags) => serve::run(source, flags),
         Command::User(command) => user::run(&source, command),
         Command::Ca(command) => ca::run(&source, command),
+        Command::Mirror(command) => mirror::run(&source, command),
         Command::Repo(command) => repo::run(&source, command),
         Command::Store(command) => store::run(&source, &command),
         Command::Config(command) => config::run(&source, &command),

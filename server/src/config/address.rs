@@ -42,6 +42,11 @@ impl Address {
         &self.host
     }
 
+    /// The port alone.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The key of the trusted CA in an `OpenShift` config map, where a colon may not stand:
     /// `host..port`, and the host alone for port 443. An IPv6 address has none.
     pub(crate) fn config_map_key(&self) -> Option<String> {

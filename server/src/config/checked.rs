@@ -55,7 +55,7 @@ pub(crate) struct Config {
     #[serde(rename = "upstream", skip_serializing_if = "Vec::is_empty")]
     pub(crate) upstreams: Vec<Upstream>,
     #[serde(rename = "sync", skip_serializing_if = "Vec::is_empty")]
-    pub(super) syncs: Vec<Sync>,
+    pub(crate) syncs: Vec<Sync>,
 }
 
 impl Config {

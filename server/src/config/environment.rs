@@ -20,10 +20,23 @@ pub(crate) struct Environment {
     pub(crate) watchdog: Option<Duration>,
     /// Through which proxies other registries are reached.
     pub(crate) proxies: ProxyVariables,
+    /// `REGISTRY_AUTH_FILE`: where podman and its kin have their credentials.
+    registry_auth_file: Option<PathBuf>,
+    runtime_directory: Option<PathBuf>,
+    config_home: Option<PathBuf>,
     state_directory: Option<PathBuf>,
     data_home: Option<PathBuf>,
     home: Option<PathBuf>,
     is_root: bool,
+}
+
+/// Where credentials for registries may lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AuthFiles {
+    /// Here.
+    Named(PathBuf),
+    /// In the first of these that is there.
+    Usual(Vec<PathBuf>),
 }
 
 /// The variables about proxies, in upper or lower case; empty where there are none. They may hold a
@@ -74,6 +87,11 @@ impl Environment {
             notify_socket: var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty()),
             watchdog: watchdog(),
             proxies: ProxyVariables::read(),
+            registry_auth_file: var_os("REGISTRY_AUTH_FILE")
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
+            runtime_directory: absolute("XDG_RUNTIME_DIR"),
+            config_home: absolute("XDG_CONFIG_HOME"),
             // systemd lists several directories with colons between; the first is the unit's own.
             state_directory: var("STATE_DIRECTORY").ok().and_then(|list| {
                 list.split(':')
@@ -85,6 +103,22 @@ impl Environment {
             home: absolute("HOME"),
             is_root: rustix::process::geteuid().is_root(),
         }
+    }
+
+    /// Where credentials for registries may lie, in the order in which podman looks
+    /// (containers-auth.json(5)). One that a variable names has to be there.
+    pub(crate) fn auth_files(&self) -> AuthFiles {
+        if let Some(file) = &self.registry_auth_file {
+            return AuthFiles::Named(file.clone());
+        }
+        let runtime = self.runtime_directory.iter();
+        let in_home = |folder: &str| self.home.as_ref().map(|home| home.join(folder));
+        let config = self.config_home.clone().or_else(|| in_home(".config"));
+        let containers = runtime
+            .chain(&config)
+            .map(|dir| dir.join("containers/auth.json"));
+        let docker = in_home(".docker/config.json");
+        AuthFiles::Usual(containers.chain(docker).collect())
     }
 
     /// Where the data lies when neither a flag nor the file says so.

@@ -5,6 +5,7 @@
 
 pub(crate) mod address;
 mod checked;
+pub(crate) mod cron;
 pub(crate) mod environment;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
@@ -15,7 +16,7 @@ mod source;
 mod storage;
 mod sync;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod unit;
 mod web;
 
@@ -23,3 +24,4 @@ pub(crate) use checked::Config;
 pub(crate) use environment::ProxyVariables;
 pub(crate) use mirroring::Upstream;
 pub(crate) use source::{Error, Flags, Source};
+pub(crate) use sync::{Sync, When};

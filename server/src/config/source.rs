@@ -20,7 +20,7 @@ use crate::config::environment::Environment;
 use crate::config::invalid::{Invalid, parse, parse_all};
 use crate::config::mirroring::{RawRelease, RawUpstream};
 use crate::config::storage::RawStorage;
-use crate::config::sync::RawSync;
+use crate::config::sync::{self, RawSync};
 
 /// Where the configuration lies when no flag names a file.
 const DEFAULT_FILE: &str = "/etc/roadstead/config.toml";
@@ -158,7 +158,6 @@ impl Source {
         names.extend(names_in_file);
         let proxies: Vec<Network> = parse_all("trusted_proxies", &raw.trusted_proxies)?;
         let upstreams = raw.upstream.into_iter().enumerate();
-        let syncs = raw.sync.into_iter().enumerate();
         let mut config = Config {
             file,
             warnings: Vec::new(),
@@ -175,9 +174,7 @@ impl Source {
             upstreams: upstreams
                 .map(|(place, raw)| raw.check(place))
                 .collect::<Result<_, _>>()?,
-            syncs: syncs
-                .map(|(place, raw)| raw.check(place))
-                .collect::<Result<_, _>>()?,
+            syncs: sync::check(raw.sync)?,
         };
         config.warnings = warnings(&config, sections_not_acted_on);
         Ok(config)
@@ -219,7 +216,14 @@ impl RawConfig {
     fn not_acted_on(&self) -> Vec<&'static str> {
         let sections = [
             (self.release.is_some(), "[release]"),
-            (!self.sync.is_empty(), "[[sync]]"),
+            (
+                self.sync.iter().any(RawSync::names_releases),
+                "releases of a [[sync]]",
+            ),
+            (
+                self.sync.iter().any(RawSync::wants_samples),
+                "samples of a [[sync]]",
+            ),
         ];
         sections
             .into_iter()

@@ -1,102 +1,71 @@
 //! The `[[sync]]` sections: what is brought in again and again, and when.
 //!
-//! Owns their grammar, the schedules' included. This version checks them and says at its start that
-//! it does not act on them yet.
+//! Owns their grammar. What they name is not looked for here. Invariant: a job brings something, and no
+//! two have one name.
 
-use std::fmt::{self, Display, Formatter};
-use std::str::FromStr;
+use std::collections::BTreeSet;
+use std::fmt::Display;
 
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use roadstead_mirror::job::{SourceRef, WantedPlatform};
+use roadstead_storage::oci::RepoName;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::auth::pattern::RepoPattern;
+use crate::config::cron::Cron;
 use crate::config::invalid::{Invalid, parse, parse_all};
 use crate::config::unit::Span;
+
+/// Which repositories of a registry are meant where none are named.
+const ALL: &str = "**";
 
 /// One `[[sync]]`: content that is brought in again and again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Sync {
-    name: String,
-    images: Vec<String>,
-    platforms: Vec<String>,
+    /// What it is called; no other has this name.
+    pub(crate) name: String,
+    /// Images, tag patterns and ranges that are wanted.
+    #[serde(serialize_with = "as_texts")]
+    pub(crate) images: Vec<SourceRef>,
+    /// For which platforms; all, if there are none.
+    #[serde(serialize_with = "as_texts")]
+    pub(crate) platforms: Vec<WantedPlatform>,
     releases: Vec<String>,
     samples: bool,
+    /// A registry that is wanted as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<String>,
-    repositories: Vec<RepoPattern>,
-    to: String,
-    prune: bool,
+    pub(crate) from: Option<String>,
+    /// Which repositories of that.
+    pub(crate) repositories: Vec<RepoPattern>,
+    /// What stands before their names here; may be empty.
+    pub(crate) to: String,
+    /// Whether what the upstream no longer has goes here, too.
+    pub(crate) prune: bool,
+    /// When it runs.
     #[serde(flatten)]
-    when: When,
+    pub(crate) when: When,
 }
 
 /// When a sync job runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-enum When {
+pub(crate) enum When {
+    /// By command alone.
     Asked {},
-    Every { every: Span },
-    Schedule { schedule: Cron },
+    /// So long after the end of the last run.
+    Every {
+        /// How long.
+        every: Span,
+    },
+    /// At these moments of local time.
+    Schedule {
+        /// Which.
+        schedule: Cron,
+    },
 }
 
-/// Five fields of a cron schedule: minute, hour, day, month, weekday.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Cron(String);
-
-impl FromStr for Cron {
-    type Err = InvalidCron;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const LIMITS: [(u8, u8); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
-        let fields: Vec<&str> = text.split_whitespace().collect();
-        let is_cron = fields.len() == LIMITS.len()
-            && fields
-                .iter()
-                .zip(LIMITS)
-                .all(|(field, limits)| is_cron_field(field, limits));
-        if is_cron {
-            Ok(Self(fields.join(" ")))
-        } else {
-            Err(InvalidCron)
-        }
-    }
+fn as_texts<T: Display, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(list.iter().map(ToString::to_string))
 }
-
-/// `*`, `3`, `1-5`, each with an optional `/step`, several with commas between.
-fn is_cron_field(field: &str, (least, most): (u8, u8)) -> bool {
-    let number = |text: &str| {
-        text.parse()
-            .ok()
-            .filter(|n: &u8| (least..=most).contains(n))
-    };
-    field.split(',').all(|part| {
-        let (range, step) = part.split_once('/').unwrap_or((part, "1"));
-        let has_step = step.parse::<u8>().is_ok_and(|step| step > 0);
-        let is_range = match range.split_once('-') {
-            _ if range == "*" => true,
-            Some((from, to)) => matches!((number(from), number(to)), (Some(a), Some(b)) if a <= b),
-            None => number(range).is_some(),
-        };
-        has_step && is_range
-    })
-}
-
-impl Display for Cron {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for Cron {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-/// A text that is no schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not five fields of cron, such as \"0 3 * * *\"")]
-struct InvalidCron;
 
 /// One `[[sync]]`, as it is written.
 #[derive(Debug, Deserialize)]
@@ -122,14 +91,38 @@ pub(crate) struct RawSync {
     every: Option<String>,
 }
 
+/// Checks all jobs of the file.
+///
+/// # Errors
+/// Names the key that is wrong.
+pub(crate) fn check(raw: Vec<RawSync>) -> Result<Vec<Sync>, Invalid> {
+    let mut names = BTreeSet::new();
+    let jobs = raw.into_iter().enumerate().map(|(place, raw)| {
+        let job = raw.check(place)?;
+        if names.insert(job.name.clone()) {
+            Ok(job)
+        } else {
+            let key = format!("sync[{place}].name");
+            Err(Invalid::new(key, "another job has this name"))
+        }
+    });
+    jobs.collect()
+}
+
 impl RawSync {
-    /// Checks the sync job at `place` in the file.
-    ///
-    /// # Errors
-    /// Names the key that is wrong.
-    pub(crate) fn check(self, place: usize) -> Result<Sync, Invalid> {
+    /// Whether it names `OpenShift` releases, which this version does not bring.
+    pub(crate) fn names_releases(&self) -> bool {
+        !self.releases.is_empty()
+    }
+
+    /// Whether it wants `OpenShift`'s samples, which this version does not bring.
+    pub(crate) fn wants_samples(&self) -> bool {
+        self.samples
+    }
+
+    fn check(self, place: usize) -> Result<Sync, Invalid> {
         let key = |name| format!("sync[{place}].{name}");
-        if self.name.is_empty() {
+        if self.name.is_empty() || self.name.contains(char::is_control) {
             return Err(Invalid::new(key("name"), "a job needs a name"));
         }
         let when = match (self.schedule, self.every) {
@@ -147,59 +140,42 @@ impl RawSync {
                 ));
             }
         };
-        for (index, platform) in self.platforms.iter().enumerate() {
-            let parts: Vec<&str> = platform.split('/').collect();
-            if !(2..=3).contains(&parts.len()) || parts.iter().any(|part| part.is_empty()) {
-                let problem = "not OS/ARCH, such as \"linux/amd64\"";
+        let mut repositories = self.repositories;
+        match &self.from {
+            None if !repositories.is_empty() => {
                 return Err(Invalid::new(
-                    format!("{}[{index}]", key("platforms")),
-                    problem,
+                    key("repositories"),
+                    "are those of a registry, which \"from\" has to name",
                 ));
             }
+            Some(from) if from.is_empty() || from.contains('/') => {
+                return Err(Invalid::new(key("from"), "not the name of a registry"));
+            }
+            Some(_) if repositories.is_empty() => repositories.push(ALL.to_owned()),
+            _ => {}
         }
-        Ok(Sync {
+        if !self.to.is_empty() {
+            parse::<RepoName>(key("to"), &self.to)?;
+        }
+        let job = Sync {
             name: self.name,
-            images: self.images,
-            platforms: self.platforms,
+            images: parse_all(&key("images"), &self.images)?,
+            platforms: parse_all(&key("platforms"), &self.platforms)?,
             releases: self.releases,
             samples: self.samples,
             from: self.from,
-            repositories: parse_all(&key("repositories"), &self.repositories)?,
+            repositories: parse_all(&key("repositories"), &repositories)?,
             to: self.to,
             prune: self.prune,
             when,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(text: &str, valid: bool) {
-        assert_eq!(text.parse::<Cron>().is_ok(), valid, "{text}");
-    }
-
-    #[test]
-    fn a_schedule_has_five_fields_within_their_limits() {
-        for valid in [
-            "0 3 * * *",
-            "*/5 * * * *",
-            "0,30 8-18 * * 1-5",
-            "0 0 1 */3 7",
-        ] {
-            check(valid, true);
+        };
+        let is_empty = job.images.is_empty() && job.releases.is_empty() && job.from.is_none();
+        if is_empty && !job.samples {
+            return Err(Invalid::new(
+                key("images"),
+                "nothing is wanted, here and in \"from\"",
+            ));
         }
-        for wrong in [
-            "",
-            "* * * *",
-            "60 * * * *",
-            "0 3 * * mon",
-            "5-1 * * * *",
-            "*/0 * * * *",
-        ] {
-            check(wrong, false);
-        }
+        Ok(job)
     }
 }

@@ -9,7 +9,7 @@ use crate::config::source::RawConfig;
 use crate::config::{Config, Flags, Source};
 
 /// Reads `text` as the file would be, with a data directory given by the environment's root.
-fn read(text: &str) -> Result<Config, Invalid> {
+pub(crate) fn read(text: &str) -> Result<Config, Invalid> {
     let raw = toml::from_str(text).expect("the text is TOML of our shape");
     let flags = Flags {
         data: Some("/data".into()),
@@ -137,7 +137,7 @@ fn a_secret_is_never_shown() {
 #[test]
 fn what_this_version_does_not_act_on_is_said() {
     let warnings = read(WHOLE).unwrap().warnings.join("\n");
-    for key in ["[release]", "[[sync]]"] {
+    for key in ["[release]", "releases of", "samples of"] {
         assert!(warnings.contains(key), "{key} in {warnings}");
     }
     assert_eq!(read("").unwrap().warnings, Vec::<String>::new());
@@ -168,6 +168,20 @@ fn a_wrong_value_is_named_by_its_key() {
     refused(
         "[[sync]]\nname = 'a'\nevery = '1h'\nschedule = '0 3 * * *'",
         "sync[0].every",
+    );
+    refused("[[sync]]\nname = 'a'", "sync[0].images");
+    refused(
+        "[[sync]]\nname = 'a'\nimages = ['nginx']",
+        "sync[0].images[0]",
+    );
+    refused(
+        "[[sync]]\nname = 'a'\nsamples = true\nrepositories = ['**']",
+        "sync[0].repositories",
+    );
+    refused("[[sync]]\nname = 'a'\nfrom = 'https://reg'", "sync[0].from");
+    refused(
+        "[[sync]]\nname = 'a'\nsamples = true\n[[sync]]\nname = 'a'\nsamples = true",
+        "sync[1].name",
     );
 }
 

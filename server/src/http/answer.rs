@@ -32,11 +32,13 @@ pub(crate) fn located(status: StatusCode, path: String) -> Response<Body> {
 
 /// An answer of a given type.
 pub(crate) fn content(status: StatusCode, content_type: HeaderValue, body: Body) -> Response<Body> {
-    let length = HeaderValue::from(body.left());
+    let length = body.left().map(HeaderValue::from);
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response.headers_mut().insert(CONTENT_LENGTH, length);
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
     response
 }
 

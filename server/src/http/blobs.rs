@@ -8,6 +8,7 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use roadstead_mirror::Passing;
 use roadstead_storage::oci::Digest;
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ use crate::http::budget::Budget;
 use crate::http::error::{Error, ErrorCode};
 use crate::http::header::{DOCKER_CONTENT_DIGEST, etag, is_held, value};
 use crate::http::range::{Selection, Span, selection};
-use crate::registry::Registry;
+use crate::registry::{Content, Registry};
 
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
@@ -44,7 +45,11 @@ pub(crate) async fn read(
         response.headers_mut().insert(CONTENT_LENGTH, size.into());
         return Ok(described(response, &digest));
     }
-    let blob = Reader::from(registry.blob(grant, digest).await?);
+    let blob = match registry.blob(grant, digest).await? {
+        Content::Arriving(reader) => Reader::Arriving(reader),
+        Content::Held(blob) => Reader::Held(blob),
+        Content::Passing(blob) => return Ok(described(straight(blob, headers, &digest)?, &digest)),
+    };
     let (blob, size) = blob.sized().await?;
     let response = match selection(headers, &digest, size) {
         Selection::Whole if size == 0 => answer::content(StatusCode::OK, OCTETS, Body::Empty),
@@ -59,14 +64,40 @@ pub(crate) async fn read(
             [span] => part(blob, span, size, budget),
             _ => parts(blob, &spans, size, budget),
         },
-        Selection::Unsatisfiable => {
-            return Err(Error::new(ErrorCode::SizeInvalid)
-                .status(StatusCode::RANGE_NOT_SATISFIABLE)
-                .saying("the range lies outside the blob")
-                .header(CONTENT_RANGE, value(format!("bytes */{size}"))));
-        }
+        Selection::Unsatisfiable => return Err(unsatisfiable(size)),
     };
     Ok(described(response, &digest))
+}
+
+/// A blob that passes by the store: all of it, or one part of it. Several parts are not picked out of
+/// it, for which RFC 9110 (section 14.2) lets a server give the whole.
+fn straight(
+    blob: Box<Passing>,
+    headers: &HeaderMap,
+    digest: &Digest,
+) -> Result<Response<Body>, Error> {
+    let whole = |blob| answer::content(StatusCode::OK, OCTETS, Body::passing(blob, None));
+    let Some(size) = blob.size() else {
+        return Ok(whole(blob));
+    };
+    match selection(headers, digest, size) {
+        Selection::Parts(spans) if spans.len() == 1 => {
+            let range = value(spans[0].content_range(size));
+            let body = Body::passing(blob, Some(spans[0]));
+            let mut response = answer::content(StatusCode::PARTIAL_CONTENT, OCTETS, body);
+            response.headers_mut().insert(CONTENT_RANGE, range);
+            Ok(response)
+        }
+        Selection::Unsatisfiable => Err(unsatisfiable(size)),
+        Selection::Whole | Selection::Parts(_) => Ok(whole(blob)),
+    }
+}
+
+fn unsatisfiable(size: u64) -> Error {
+    Error::new(ErrorCode::SizeInvalid)
+        .status(StatusCode::RANGE_NOT_SATISFIABLE)
+        .saying("the range lies outside the blob")
+        .header(CONTENT_RANGE, value(format!("bytes */{size}")))
 }
 
 /// `DELETE` of a blob: this repository serves it no more.

@@ -10,7 +10,9 @@ mod push;
 
 use std::sync::Arc;
 
-use roadstead_mirror::{Error as UpstreamError, Found as Known, Place, PullThrough, Stale};
+use roadstead_mirror::{
+    Error as UpstreamError, Found as Known, Passing, Place, PullThrough, Stale,
+};
 use roadstead_storage::oci::{Digest, Reference, RepoName};
 use roadstead_storage::{BlobReader, Error as StoreError, FetchReader, Repo, Store, Stored};
 use thiserror::Error;
@@ -32,6 +34,8 @@ pub(crate) enum Content {
     Arriving(FetchReader),
     /// Here.
     Held(BlobReader),
+    /// On its way from an upstream, and not to be kept, for there is no room.
+    Passing(Box<Passing>),
 }
 
 /// A manifest, and how fresh it is.

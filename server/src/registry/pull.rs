@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roadstead_mirror::{Blob, Error as UpstreamError, Given, Stale, What};
 use roadstead_storage::oci::{Digest, Reference};
-use roadstead_storage::{Record, Repo};
+use roadstead_storage::{Error as StoreError, Origin, Record, Repo};
 
 use super::{Content, Error, Found, Registry, blob_unknown, manifest_unknown};
 use crate::auth::grant::{Grant, Pull};
@@ -32,6 +32,7 @@ impl Registry {
         match upstream.blob(&place, digest).await {
             Ok(Blob::Held(blob)) => Ok(Content::Held(blob)),
             Ok(Blob::Arriving(reader)) => Ok(Content::Arriving(reader)),
+            Ok(Blob::Passing(blob)) => Ok(Content::Passing(blob)),
             Err(error) if error.is_not_found() => Err(blob_unknown(&repo, digest).await?),
             Err(source) => Err(Error::Upstream { source }),
         }
@@ -56,6 +57,8 @@ impl Registry {
         match self.blob(grant, digest).await? {
             Content::Held(blob) => Ok(blob.size()),
             Content::Arriving(mut reader) => Ok(reader.size().await?),
+            // The upstream says neither here nor in a manifest how large it is.
+            Content::Passing(blob) => Ok(blob.size().ok_or(StoreError::FetchInterrupted)?),
         }
     }
 
@@ -131,6 +134,7 @@ impl Registry {
             digest: stored.digest,
             media_type: stored.media_type,
             size: stored.bytes.len() as u64,
+            origin: Origin::PulledThrough,
         };
         Ok((record, stale))
     }

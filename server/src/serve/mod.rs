@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use jiff::tz::TimeZone;
 use roadstead_certs::{Clock, ServerTls, TokenKey, provider, rotation};
 use roadstead_storage::Store;
 use tokio::net::TcpListener;
@@ -24,12 +25,15 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::admin::execute::Context;
+use crate::admin::execute::{Context, Parts as CommandParts};
+use crate::admin::mirror::Mirroring;
 use crate::admin::socket::Socket;
 use crate::auth::Authenticator;
 use crate::auth::users::Users;
 use crate::config::{Config, Source};
 use crate::http::{Parts, Service};
+use crate::jobs::execution::Parts as JobParts;
+use crate::jobs::scheduler;
 use crate::listener::{Listener, Shared, bind, max_connections};
 use crate::registry::Registry;
 use crate::report::chain;
@@ -123,9 +127,9 @@ impl App {
         let bound: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
         let address = config.public_address(&bound);
         let metrics = Metrics::new();
-        let upkeep = Upkeep::new(store.clone(), metrics.upkeep());
         let tasks = Tasks::new();
         let upstreams = open_upstreams(&config, &source, &store, &tasks, &metrics).await?;
+        let upkeep = Upkeep::new(store.clone(), metrics.upkeep()).mending_from(upstreams.clone());
         let service = Service::new(Parts {
             address: address
                 .as_ref()
@@ -146,17 +150,21 @@ impl App {
             metrics,
             tasks,
         };
-        let context = Context::new(
-            store.clone(),
-            upkeep.clone(),
-            Arc::clone(&users),
-            Arc::clone(&tls),
-            config.clone(),
+        let jobs = jobs(&store, &upstreams, &shared, &clock);
+        let mirroring = Mirroring::new(jobs, bound);
+        mirroring.roster.reload(&config.syncs).await;
+        let roster = mirroring.roster.clone();
+        let parts = CommandParts {
+            store: store.clone(),
+            upkeep: upkeep.clone(),
+            users: Arc::clone(&users),
+            tls: Some(Arc::clone(&tls)),
+            mirroring,
             address,
-            Arc::clone(&clock),
-        );
+            clock: Arc::clone(&clock),
+        };
+        let context = Context::new(parts, config.clone());
         let notify = Notify::new(&source.environment);
-        let context_of_reload = context.clone();
         let reload = Reload {
             source,
             config,
@@ -164,7 +172,8 @@ impl App {
             users,
             tls,
             upstreams,
-            context: context_of_reload,
+            roster,
+            context: context.clone(),
             clock,
         };
         Ok(Self {
@@ -211,6 +220,8 @@ impl App {
             let collection = upkeep::collect(upkeep.clone(), every, grace, stop.clone());
             tasks.worker("collection", collection);
             tasks.worker("scrub", upkeep::scrub(upkeep.clone(), stop.clone()));
+            let (roster, clock) = (reload.roster.clone(), Arc::clone(&reload.clock));
+            tasks.worker("schedule", scheduler::run(roster, clock, stop.clone()));
             // Once, so that no push waits until the store is counted.
             tasks.worker("room", async move { upkeep.measure().await });
             tasks.worker("admin", admin.run(context, stop.clone()));
@@ -283,6 +294,18 @@ impl Secrets {
     }
 }
 
+/// What jobs are run with.
+fn jobs(store: &Store, upstreams: &Upstreams, shared: &Shared, clock: &Clock) -> JobParts {
+    JobParts {
+        store: store.clone(),
+        upstreams: upstreams.clone(),
+        tasks: shared.tasks.clone(),
+        clock: Arc::clone(clock),
+        zone: TimeZone::system(),
+        counts: shared.metrics.jobs(),
+    }
+}
+
 async fn open_upstreams(
     config: &Config,
     source: &Source,
@@ -294,7 +317,8 @@ async fn open_upstreams(
     let proxies = source.environment.proxies.clone();
     let clock = roadstead_storage::Clock::from_fn(SystemTime::now);
     let counts = metrics.upstreams();
-    let open = move || Upstreams::open(&configured, store, clock, &tasks, proxies, counts);
+    let upstreams = Upstreams::new(store, clock, &tasks, proxies, counts);
+    let open = move || upstreams.reload(&configured).map(|()| upstreams);
     let opened = spawn_blocking(open).await;
     Ok(opened.expect("reading files does not panic")?)
 }

@@ -1,6 +1,7 @@
 //! What an order to reload does.
 //!
-//! Reads again what can change under a running server: rules, accounts, names, certificates, upstreams. The
+//! Reads again what can change under a running server: rules, accounts, names, certificates, upstreams,
+//! jobs. The
 //! rest of the configuration is fixed at the start. Invariant: what cannot be read or used is logged
 //! and leaves the old in force, each part for itself.
 
@@ -14,6 +15,7 @@ use crate::admin::execute::Context;
 use crate::auth::Authenticator;
 use crate::auth::users::Users;
 use crate::config::{Config, Source};
+use crate::jobs::roster::Roster;
 use crate::report::chain;
 use crate::upstreams::Upstreams;
 
@@ -31,6 +33,8 @@ pub(super) struct Reload {
     pub(super) tls: Arc<ServerTls>,
     /// Takes the upstreams.
     pub(super) upstreams: Upstreams,
+    /// Takes the jobs.
+    pub(super) roster: Roster,
     /// Tells commands what is configured.
     pub(super) context: Context,
     /// Tells the time to the certificates.
@@ -72,6 +76,7 @@ impl Reload {
         if let Err(panic) = files.await {
             error!(%panic, "Reading the accounts and certificates panicked");
         }
+        self.roster.reload(&config.syncs).await;
         if config.listen != self.config.listen
             || config.http_listen != self.config.http_listen
             || config.data != self.config.data

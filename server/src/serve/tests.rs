@@ -44,10 +44,10 @@ async fn serving(data: &Path, flags: Flags, script: impl AsyncFnOnce(&Running)) 
     let (orders, mut next) = mpsc::channel(1);
     let [tls, plain] = [&app.listeners[0], &app.listeners[1]].map(Listener::address);
     let running = Running { plain, tls, orders };
-    let run = app.run(async || match next.recv().await {
+    let run = Box::pin(app.run(async || match next.recv().await {
         Some(order) => order,
         None => std::future::pending().await,
-    });
+    }));
     let script = async {
         script(&running).await;
         // The script may have stopped it already; then this is the second order, and harmless.

@@ -4,6 +4,7 @@
 //! into it. Labels come from closed sets only: methods, route templates, classes of status, what the
 //! configuration names. Nothing here names a repository, a user or an address.
 
+pub(crate) mod jobs;
 mod space;
 pub(crate) mod upkeep;
 pub(crate) mod upstream;
@@ -24,6 +25,7 @@ use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
+use self::jobs::JobCounts;
 use self::upkeep::Counts;
 use self::upstream::UpstreamCounts;
 
@@ -77,6 +79,7 @@ pub(crate) struct Metrics {
     connections: Gauge,
     duration: Family<Route, Histogram>,
     in_flight: Gauge,
+    jobs: JobCounts,
     logins_failed: Counter,
     panics: Counter,
     received: Counter,
@@ -112,6 +115,7 @@ impl Metrics {
             connections: Gauge::default(),
             duration: Family::new_with_constructor(buckets),
             in_flight: Gauge::default(),
+            jobs: JobCounts::default(),
             logins_failed: Counter::default(),
             panics: Counter::default(),
             received: Counter::default(),
@@ -132,6 +136,7 @@ impl Metrics {
             connections,
             duration,
             in_flight,
+            jobs,
             logins_failed,
             panics,
             received,
@@ -166,8 +171,14 @@ impl Metrics {
             "Uploads that are receiving bytes",
             uploads,
         );
+        jobs.register(registry);
         upkeep.register(registry);
         upstreams.register(registry);
+    }
+
+    /// The numbers of the sync jobs.
+    pub(crate) fn jobs(&self) -> JobCounts {
+        self.jobs.clone()
     }
 
     /// The numbers of the store's upkeep.

@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use roadstead_storage::{BackedUp, Collected, Error, Outcome, Scrubbed, Usage};
+use roadstead_storage::{BackedUp, Collected, Error, Outcome, Scrubbed, Trimmed, Usage};
 
 use crate::telemetry::space::Space;
 
@@ -27,6 +27,8 @@ pub(crate) struct Counts {
     scrubbed_bytes: Counter,
     scrubs: Family<Ended, Counter>,
     space: Space,
+    trimmed_bytes: Counter,
+    trimmed_manifests: Counter,
 }
 
 /// How a run ended, or what became of a defect.
@@ -50,6 +52,8 @@ impl Counts {
             scrubbed_bytes,
             scrubs,
             space,
+            trimmed_bytes,
+            trimmed_manifests,
         } = self.clone();
         registry.register("backups", "Backups that ended", backups);
         registry.register(
@@ -85,6 +89,16 @@ impl Counts {
             defects,
         );
         registry.register("lost", "Losses that the last scrub found", lost);
+        registry.register(
+            "trimmed_manifests",
+            "Manifests that were pulled through and went to make room",
+            trimmed_manifests,
+        );
+        registry.register(
+            "trimmed_bytes",
+            "Bytes of blobs that went to make room",
+            trimmed_bytes,
+        );
         space.register(registry);
     }
 
@@ -128,6 +142,12 @@ impl Counts {
             lost += i64::from(defect.outcome == Outcome::Lost);
         }
         self.lost.set(lost);
+    }
+
+    /// Counts what went to make room.
+    pub(crate) fn trim(&self, trimmed: &Trimmed) {
+        self.trimmed_bytes.inc_by(trimmed.bytes);
+        self.trimmed_manifests.inc_by(trimmed.manifests);
     }
 
     /// Notes what the store takes and what room there is.

@@ -69,6 +69,11 @@ impl Fetches {
         .await
     }
 
+    /// The blobs that are being fetched at the moment.
+    pub(crate) fn under_way(&self) -> Vec<Digest> {
+        self.places.taken()
+    }
+
     /// Removes what is left of fetches that nobody has gone on with since `idle_since`. How many.
     pub(crate) fn collect(&self, idle_since: SystemTime, dry_run: bool) -> Result<u64, Error> {
         let Ground { layout, .. } = &*self.ground;

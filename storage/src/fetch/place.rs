@@ -26,6 +26,12 @@ impl Places {
         })
     }
 
+    /// The blobs that are being fetched.
+    pub(super) fn taken(&self) -> Vec<Digest> {
+        let active = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        active.keys().copied().collect()
+    }
+
     /// Does something about a blob while nobody fetches it, nor begins to; `None` when somebody does.
     pub(super) fn unless_taken<T>(&self, digest: &Digest, work: impl FnOnce() -> T) -> Option<T> {
         let active = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -56,10 +56,11 @@ impl Progress {
         self.file.get()
     }
 
-    /// So many bytes have come, of which the last is kept back.
+    /// So many bytes have come, of which the last is kept back, and of the blob that was announced the
+    /// last one, too: what came may be more than that.
     pub(super) fn came(&self, offset: u64) {
         self.state.send_if_modified(|state| {
-            let readable = offset.saturating_sub(1);
+            let readable = offset.min(state.size.unwrap_or(u64::MAX)).saturating_sub(1);
             let is_more = readable > state.readable;
             state.readable = state.readable.max(readable);
             is_more
@@ -68,7 +69,10 @@ impl Progress {
 
     /// So many bytes will have come in the end.
     pub(super) fn announce(&self, size: u64) {
-        self.state.send_modify(|state| state.size = Some(size));
+        self.state.send_modify(|state| {
+            state.size = Some(size);
+            state.readable = state.readable.min(size.saturating_sub(1));
+        });
     }
 
     /// All bytes are there and right.

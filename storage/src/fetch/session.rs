@@ -19,6 +19,7 @@ use crate::layout::Layout;
 use crate::link::Links;
 use crate::oci::{Digest, Hasher, RepoName};
 use crate::rehash::rehash;
+use crate::space::Reserved;
 use crate::walk;
 
 /// What fetches stand on: the disk and the parts of the store that their bytes go to.
@@ -54,6 +55,8 @@ pub(super) struct Session {
     path: PathBuf,
     file: File,
     hash: Hasher,
+    /// Room for what is still to come.
+    room: Reserved,
     pub(super) offset: u64,
     /// Last, so that readers hear of the end after the file is at rest.
     pub(super) place: Place,
@@ -91,6 +94,7 @@ impl Session {
             info!(%digest, offset, "Going on with a fetch");
         }
         Ok(Self {
+            room: Reserved::none(ground.blobs.space()),
             ground,
             path,
             file,
@@ -100,17 +104,22 @@ impl Session {
         })
     }
 
+    /// Keeps room for the rest of a blob that will have `size` bytes.
+    pub(super) fn reserve(&mut self, size: u64) -> Result<(), Error> {
+        self.room.grow_to(size.saturating_sub(self.offset))
+    }
+
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let Self {
             ground,
             path,
             file,
+            room,
             offset,
             ..
         } = self;
         let write = || ground.disk.write_at(file, path, *offset, bytes);
-        let space = ground.blobs.space();
-        space.fill(path, bytes.len() as u64, write)?;
+        room.fill(path, bytes.len() as u64, write)?;
         self.hash.update(bytes);
         self.offset += bytes.len() as u64;
         self.place.progress.came(self.offset);

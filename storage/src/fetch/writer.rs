@@ -56,6 +56,18 @@ impl FetchWriter {
         }
     }
 
+    /// Keeps room for the whole blob, which will have `size` bytes, so that it does not end for want of
+    /// room half way. What is not used is free again when this is dropped.
+    ///
+    /// # Errors
+    /// [`Error::OverQuota`] when there is no room for it; the fetch stays as it was before.
+    ///
+    /// # Cancel safety
+    /// As of [`FetchWriter::append`].
+    pub async fn reserve(&mut self, size: u64) -> Result<(), Error> {
+        self.step(move |session| session.reserve(size)).await
+    }
+
     /// Takes the next bytes; they are readable when this returns.
     ///
     /// # Errors
@@ -64,15 +76,14 @@ impl FetchWriter {
     /// # Cancel safety
     /// Dropped in its midst, the bytes may be taken or not, and the fetch can only be dropped.
     pub async fn append(&mut self, bytes: Bytes) -> Result<(), Error> {
-        let mut session = self.session.take().ok_or(Error::FetchInterrupted)?;
-        let (session, appended) = blocking(move || {
-            let appended = session.append(&bytes);
-            (session, appended)
-        })
-        .await;
-        self.offset = session.offset;
-        self.session = Some(session);
-        appended
+        let offset = self
+            .step(move |session| {
+                session.append(&bytes)?;
+                Ok(session.offset)
+            })
+            .await?;
+        self.offset = offset;
+        Ok(())
     }
 
     /// Ends the fetch: its bytes become the blob, which `repository` holds from then on. All of that is
@@ -97,5 +108,20 @@ impl FetchWriter {
         if let Some(session) = self.session.take() {
             blocking(move || session.discard(Ended::Mismatch)).await;
         }
+    }
+
+    /// Has the session do something where it may block.
+    async fn step<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Session) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let mut session = self.session.take().ok_or(Error::FetchInterrupted)?;
+        let (session, done) = blocking(move || {
+            let done = work(&mut session);
+            (session, done)
+        })
+        .await;
+        self.session = Some(session);
+        done
     }
 }

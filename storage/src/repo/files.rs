@@ -67,16 +67,22 @@ impl Files {
     }
 
     fn find_digest(&self, digest: Digest) -> Result<Option<Record>, Error> {
-        let record = self.manifest_record(digest)?;
-        Ok(record.map(
-            |ManifestRecord {
-                 media_type, size, ..
-             }| Record {
-                digest,
-                media_type,
-                size,
-            },
-        ))
+        let Some(record) = self.manifest_record(digest)? else {
+            return Ok(None);
+        };
+        self.note_use(digest, &record);
+        let ManifestRecord {
+            media_type,
+            size,
+            origin,
+            ..
+        } = record;
+        Ok(Some(Record {
+            digest,
+            media_type,
+            size,
+            origin,
+        }))
     }
 
     /// What a manifest refers to and this repository does not hold, each once.

@@ -1,16 +1,18 @@
 //! One repository: its manifests, tags and referrers, and the blobs it may serve.
 //!
-//! The face of it, which waits; [`files`] reads, [`write`] changes, [`usage`] counts. Changes of
-//! manifests and tags hold the repository's lock and run to their end on the blocking pool, whatever
-//! becomes of the caller.
+//! The face of it, which waits; [`files`] reads, [`mod@write`] changes, [`usage`] counts, [`last_use`] notes
+//! what is asked for. Changes of manifests and tags hold the repository's lock and run to their end on the
+//! blocking pool, whatever becomes of the caller.
 
 mod files;
+mod last_use;
 mod usage;
 mod write;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tracing::warn;
 
 pub(crate) use self::files::Files;
 pub use self::usage::{Removal, Summary, TagSummary, Target};
@@ -25,6 +27,7 @@ use crate::lock::Locks;
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, Reference, RepoName, Tag};
 use crate::pool::blocking;
 use crate::record::{Origin, Principal, TagRecord, Timestamp};
+use crate::rehash::is_loss;
 
 /// A manifest as it is stored.
 #[derive(Debug, Clone)]
@@ -46,6 +49,8 @@ pub struct Record {
     pub media_type: MediaType,
     /// Its size in bytes.
     pub size: u64,
+    /// How it came here.
+    pub origin: Origin,
 }
 
 /// A manifest to be stored.
@@ -196,7 +201,8 @@ impl Repo {
             .await
     }
 
-    /// Reads a manifest. Its bytes are checked against its digest.
+    /// Reads a manifest. Its bytes are checked against its digest. One that came from an upstream and is
+    /// damaged counts as not here: it can be had again.
     ///
     /// # Errors
     /// [`Error::Damaged`] when the files contradict each other, and the file system's.
@@ -208,14 +214,25 @@ impl Repo {
         self.run(move |files| {
             while let Some(record) = files.find(&reference)? {
                 let Record {
-                    digest, media_type, ..
+                    digest,
+                    media_type,
+                    origin,
+                    ..
                 } = record;
-                if let Some(bytes) = files.read_if_kept(digest)? {
-                    return Ok(Some(Stored {
-                        digest,
-                        media_type,
-                        bytes,
-                    }));
+                match files.read_if_kept(digest) {
+                    Ok(Some(bytes)) => {
+                        return Ok(Some(Stored {
+                            digest,
+                            media_type,
+                            bytes,
+                        }));
+                    }
+                    Ok(None) => {}
+                    Err(error) if is_loss(&error) && origin != Origin::Pushed => {
+                        warn!(repo = %files.name, %digest, %error, "Takes a damaged manifest for missing");
+                        return Ok(None);
+                    }
+                    Err(error) => return Err(error),
                 }
             }
             Ok(None)

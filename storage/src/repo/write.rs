@@ -4,6 +4,7 @@
 //! index; each on disk before the next begins. A delete goes the other way round. So a crash between
 //! any two steps leaves garbage at worst, never a tag without its manifest.
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -118,14 +119,18 @@ impl Files {
         Ok(true)
     }
 
-    /// How a manifest from this repository's upstream refers to a blob, if one does.
+    /// How a manifest from this repository's upstream refers to a blob, if one does. A damaged one does
+    /// not, which must not keep the blobs of others away.
     pub(super) fn referred(&self, blob: Digest) -> Result<Option<Descriptor>, Error> {
         for digest in self.manifest_digests()? {
-            let record = self.manifest_record(digest)?;
-            if record.is_none_or(|record| record.origin == Origin::Pushed) {
+            let record = self.manifest_record(digest);
+            if record.is_ok_and(|record| record.is_none_or(|one| one.origin == Origin::Pushed)) {
                 continue;
             }
-            let manifest = self.parse_manifest(digest)?;
+            let manifest = match self.parse_manifest(digest) {
+                Err(error) if is_loss(&error) => continue,
+                parsed => parsed?,
+            };
             let mut blobs = manifest.iter().flat_map(Manifest::blobs);
             if let Some(found) = blobs.find(|descriptor| descriptor.digest == blob) {
                 return Ok(Some(found.clone()));
@@ -166,6 +171,31 @@ impl Files {
         }
         self.remove_synced(&self.layout.manifest(&digest))?;
         Ok(Some(tags))
+    }
+
+    /// As [`delete`](Self::delete), of many, with each directory synced once. How many tags went.
+    pub(crate) fn delete_many(&self, manifests: &HashSet<Digest>) -> Result<usize, Error> {
+        let mut tags = Vec::new();
+        for tag in self.list_tags()? {
+            let named = self.tag_record(&tag)?.map(|record| record.digest);
+            if named.is_some_and(|digest| manifests.contains(&digest)) {
+                tags.push(tag);
+            }
+        }
+        let gone = self.remove_tags(&tags)?;
+        let mut marks = Vec::new();
+        for digest in manifests {
+            let manifest = self.parse_manifest(*digest)?;
+            let subject = manifest.as_ref().and_then(Manifest::subject);
+            marks.extend(subject.map(|subject| self.layout.referrer(&subject.digest, digest)));
+        }
+        self.remove_all_synced(&marks)?;
+        let records: Vec<_> = manifests
+            .iter()
+            .map(|digest| self.layout.manifest(digest))
+            .collect();
+        self.remove_all_synced(&records)?;
+        Ok(gone)
     }
 
     /// Removes tags. How many there were.
@@ -216,20 +246,31 @@ impl Files {
         Ok(())
     }
 
+    /// Whether the configuration forbids moving the tag.
+    pub(crate) fn is_immutable(&self, tag: &Tag) -> bool {
+        self.shared.config.immutable_tags.covers(&self.name, tag)
+    }
+
     pub(super) fn refuse_immutable(&self, tag: &Tag) -> Result<(), Error> {
-        if self.shared.config.immutable_tags.covers(&self.name, tag) {
+        if self.is_immutable(tag) {
             return Err(Error::TagImmutable { tag: tag.clone() });
         }
         Ok(())
     }
 
     fn remove_synced(&self, path: &Path) -> Result<(), Error> {
-        if self.shared.disk.remove(path)? {
-            self.shared
-                .disk
-                .sync_dir(path.parent().expect("a file lies in a directory"))?;
+        self.remove_all_synced(&[path])
+    }
+
+    fn remove_all_synced(&self, paths: &[impl AsRef<Path>]) -> Result<(), Error> {
+        let disk = &self.shared.disk;
+        let mut changed = BTreeSet::new();
+        for path in paths.iter().map(AsRef::as_ref) {
+            if disk.remove(path)? {
+                changed.insert(path.parent().expect("a file lies in a directory"));
+            }
         }
-        Ok(())
+        changed.into_iter().try_for_each(|dir| disk.sync_dir(dir))
     }
 
     fn write_record(&self, path: &Path, record: &impl Serialize) -> Result<(), Error> {

@@ -29,7 +29,7 @@ use tracing::{info, warn};
 
 use self::cursor::Cursor;
 use self::pace::Pace;
-pub use self::report::{Affected, Defect, Outcome, Problem, Scrubbed};
+pub use self::report::{Affected, Defect, Lost, Outcome, Problem, Scrubbed};
 use crate::error::Error;
 use crate::format;
 use crate::oci::{Digest, RepoName};
@@ -128,12 +128,27 @@ impl<'a> Scrub<'a> {
         for (digest, Loss { problem, affects }) in std::mem::take(&mut self.lost) {
             let path = self.shared.layout.blob(&digest);
             let is_needed = !affects.is_empty();
+            self.note_lost(digest, &affects);
             match problem {
                 _ if is_needed => self.tell(&path, problem, Outcome::Lost, affects),
                 // Long told, and nobody misses it any more.
                 Problem::SetAsideBefore => {}
                 _ => self.tell(&path, problem, Outcome::SetAside, []),
             }
+        }
+    }
+
+    /// Notes who misses lost content.
+    fn note_lost(&mut self, digest: Digest, affects: &BTreeSet<Affected>) {
+        let repositories: BTreeSet<_> = affects.iter().map(|one| &one.repository).collect();
+        for repository in repositories {
+            // A manifest's record is set aside with it.
+            let record = self.shared.layout.quarantined_repo(repository);
+            self.report.lost.push(Lost {
+                repository: repository.clone(),
+                digest,
+                is_manifest: record.manifest(&digest).exists(),
+            });
         }
     }
 

@@ -32,6 +32,20 @@ pub struct Scrubbed {
     pub tidied: u64,
     /// What is wrong, or was.
     pub defects: Vec<Defect>,
+    /// Content that repositories miss, for whoever can bring it again; the defects tell it to people.
+    #[serde(skip)]
+    pub lost: Vec<Lost>,
+}
+
+/// Content that is gone, and that a repository should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The repository.
+    pub repository: RepoName,
+    /// What it misses.
+    pub digest: Digest,
+    /// Whether it is one of its manifests; otherwise a blob.
+    pub is_manifest: bool,
 }
 
 impl Scrubbed {

@@ -1,7 +1,7 @@
 //! A power cut at every step: whatever the disk keeps of what was not synced, everything acknowledged
 //! is there, nothing is unreadable, no byte is wrong, and scrub finds no defect.
 //!
-//! A run of pushes, tag moves, deletes, mounts and collections is recorded change by change. After each
+//! A run of pushes, tag moves, deletes, mounts, collections and trims is recorded change by change. After each
 //! change the disks that a power cut may leave are built, each is opened, and what it holds is compared
 //! with what had been acknowledged by then; the one operation under way may have happened or not.
 //! `ROADSTEAD_LONG=1` looks at every step and 20 seeded subsets, otherwise at a part of both.
@@ -13,17 +13,19 @@ mod disk_model;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use common::{alice, edit_record, image, repo, sha256, tag};
 use disk_model::{Disk, Loss, Recorder};
 use roadstead_storage::oci::{Algorithm, Digest, Manifest, Reference};
-use roadstead_storage::{Config, Origin, Put, ScrubOptions, Store, UploadId};
+use roadstead_storage::{Clock, Config, Origin, Put, ScrubOptions, Store, UploadId};
 
 const REPOSITORIES: [&str; 3] = ["a", "a/b", "c"];
 const TAGS: [&str; 3] = ["v1", "v2", "latest"];
+/// More than the run ever needs but where it is filled up, in bytes.
+const MAX_SIZE: u64 = 64 << 10;
 
 /// What can be asked of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +50,8 @@ struct Run {
 struct Script {
     store: Store,
     recorder: Arc<Recorder>,
+    /// How far the clock is ahead, in seconds.
+    ahead: Arc<AtomicU64>,
     facts: Facts,
     acknowledged: Vec<(usize, Facts)>,
 }
@@ -116,12 +120,22 @@ impl Script {
         manifest: &Manifest,
         tags: &[&'static str],
     ) -> Digest {
+        self.bring(name, manifest, tags, Origin::Pushed).await
+    }
+
+    async fn bring(
+        &mut self,
+        name: &'static str,
+        manifest: &Manifest,
+        tags: &[&'static str],
+        origin: Origin,
+    ) -> Digest {
         let digest = manifest.digest(Algorithm::Sha256);
         let put = Put {
             manifest: manifest.clone(),
             digest,
             tags: tags.iter().map(|name| tag(name)).collect(),
-            origin: Origin::Pushed,
+            origin,
             by: alice(),
         };
         self.store
@@ -157,13 +171,17 @@ impl Script {
             .await
             .expect("deletes");
         assert!(gone.is_some());
+        self.forget(name, digest);
+        self.acknowledge();
+    }
+
+    fn forget(&mut self, name: &'static str, digest: Digest) {
         self.facts.retain(|fact, named| match fact {
             Fact::Tag(repository, _) | Fact::Manifest(repository, _) => {
                 *repository != name || *named != digest
             }
             Fact::Blob(..) => true,
         });
-        self.acknowledge();
     }
 
     async fn unlink(&mut self, name: &'static str, digest: Digest) {
@@ -184,6 +202,23 @@ impl Script {
             .collect(false, Arc::default(), |_| {})
             .await
             .expect("collects");
+        self.lose_all_but(needed);
+    }
+
+    /// Trims the image of the repository; `needed` are the blobs that stay.
+    async fn trim(&mut self, name: &'static str, image: Digest, needed: &[Digest]) {
+        self.ahead.fetch_add(2 * 60 * 60, Ordering::Relaxed);
+        let used = self.store.usage().await.expect("says").used;
+        let left = MAX_SIZE - used.expect("it is limited");
+        let filler = vec![0; usize::try_from(left - MAX_SIZE / 50).expect("it is small")];
+        self.push(name, &[&filler]).await;
+        let trimmed = self.store.trim(Arc::default(), |_| {}).await;
+        assert_eq!(trimmed.expect("trims").manifests, 1);
+        self.forget(name, image);
+        self.lose_all_but(needed);
+    }
+
+    fn lose_all_but(&mut self, needed: &[Digest]) {
         let needed: BTreeSet<_> = needed.iter().collect();
         self.facts
             .retain(|fact, digest| !matches!(fact, Fact::Blob(..)) || needed.contains(digest));
@@ -197,6 +232,12 @@ async fn record() -> Run {
     let recorder = Arc::new(Recorder::default());
     let mut config = Config::new(&disk_root);
     config.gc_grace = Duration::ZERO;
+    config.max_size = Some(MAX_SIZE);
+    let ahead = Arc::new(AtomicU64::new(0));
+    let shift = Arc::clone(&ahead);
+    config.clock = Clock::from_fn(move || {
+        SystemTime::now() + Duration::from_secs(shift.load(Ordering::Relaxed))
+    });
     let hook = Some(Arc::clone(&recorder) as Arc<dyn roadstead_storage::Hook>);
     let store = Store::create_or_open_hooked(config, hook)
         .await
@@ -205,6 +246,7 @@ async fn record() -> Run {
     let mut it = Script {
         store,
         recorder,
+        ahead,
         facts,
         acknowledged: vec![(0, Facts::new())],
     };
@@ -240,6 +282,10 @@ async fn record() -> Run {
         let left = it.begin("c").await;
         it.append("c", left, &noise[..2000]).await;
         it.collect(&[config, layer]).await;
+        it.push("c", &[&noise[..9000], &[round]]).await;
+        let cached = image(&config_bytes, &[&[&noise[..9000], &[round]].concat()], "");
+        let cached = it.bring("c", &cached, &["v1"], Origin::PulledThrough).await;
+        it.trim("c", cached, &[config, layer]).await;
         if round % 2 == 1 {
             it.delete_manifest("a", second).await;
             it.delete_manifest("a/b", first).await;

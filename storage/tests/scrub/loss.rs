@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use roadstead_storage::oci::{Algorithm, Reference};
-use roadstead_storage::{Clock, Error, Outcome, Phase, Problem, Progress, ScrubOptions, Target};
+use roadstead_storage::oci::{Algorithm, Reference, RepoName};
+use roadstead_storage::{
+    Clock, Error, Lost, Outcome, Phase, Problem, Progress, ScrubOptions, Scrubbed, Target,
+};
 
 use crate::common::{Fixture, files_below, image, push_blob, put, repo, tag};
 use crate::{blob_path, by_digest, flip, index_of, is_clean, only, record_path, scrub};
@@ -215,4 +217,41 @@ async fn a_lost_blob_is_asked_for_again_long_before_the_scrub_is_through() {
     assert!(matches!(stopped, Err(Error::Stopped)), "{stopped:?}");
     let again = put(&it.store, &name, &image(b"layer", &[], ""), &[]).await;
     assert_eq!(again.missing, [layer]);
+}
+
+#[tokio::test]
+async fn who_misses_lost_content_is_told_to_whoever_can_bring_it_again() {
+    let it = Fixture::new().await;
+    let (a, b) = (repo("a"), repo("b/c"));
+    let layer = push_blob(&it.store, &a, b"layer").await;
+    assert!(it.store.repo(&b).mount(layer, &a).await.expect("mounts"));
+    let damaged = image(b"layer", &[], "");
+    let digest = damaged.digest(Algorithm::Sha256);
+    put(&it.store, &a, &damaged, &["v"]).await;
+    flip(&it.root().join(blob_path(digest)), 30);
+    let loose = push_blob(&it.store, &repo("d"), b"loose").await;
+    let unlinked = it.store.repo(&repo("d")).unlink_blob(loose).await;
+    assert!(unlinked.expect("deletes"));
+    flip(&it.root().join(blob_path(loose)), 0);
+    flip(&it.root().join(blob_path(layer)), 3);
+
+    let lost = |name: &RepoName, digest, is_manifest| Lost {
+        repository: name.clone(),
+        digest,
+        is_manifest,
+    };
+    let found = |found: Scrubbed| {
+        let mut lost = found.lost;
+        lost.sort_by_key(|lost| (lost.repository.to_string(), !lost.is_manifest));
+        lost
+    };
+    let manifest = lost(&a, digest, true);
+    let first = [
+        manifest.clone(),
+        lost(&a, layer, false),
+        lost(&b, layer, false),
+    ];
+    assert_eq!(found(scrub(&it.store).await), first);
+    // The manifest is not there any more to say that it needs the layer.
+    assert_eq!(found(scrub(&it.store).await), [manifest]);
 }

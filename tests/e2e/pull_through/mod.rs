@@ -1,10 +1,17 @@
 //! Pull-through: what an upstream has is served as if it were here, and is here afterwards.
 
 mod along;
+mod damaged;
+mod matrix;
 mod outage;
+mod proxy;
+mod resume;
 mod right;
+mod room;
+mod security;
 mod seen;
 mod serve;
+mod town;
 
 use harness::{Anonymous, Registry, Upstream};
 

@@ -1,4 +1,4 @@
-//! Real clients, each in a world of its own.
+//! Real clients, each in a world of its own, and a real registry for them to pull from.
 //!
 //! Storage, credentials, trusted certificates and configuration lie in a scratch directory; what the
 //! machine's user has is neither read nor written. A client that is not installed is said aloud and
@@ -6,6 +6,7 @@
 
 mod containerd;
 mod containers;
+mod distribution;
 mod docker;
 
 use std::env;
@@ -16,12 +17,17 @@ use rustix::process::geteuid;
 
 pub use containerd::Containerd;
 pub use containers::Containers;
+pub use distribution::Distribution;
 pub use docker::Docker;
 
 /// Where distributions put their programs: looked at before `PATH`, for these are the clients meant.
 const SYSTEM: [&str; 2] = ["/usr/bin", "/usr/sbin"];
 
-/// Finds all these programs. If one is missing, or this is not root, says so and returns none.
+/// What Debian and Fedora call differently.
+const ELSEWHERE: [(&str, &str); 1] = [("docker-registry", "registry")];
+
+/// Finds all these programs, by their names on Debian. If one is missing, or this is not root, says
+/// so and returns none.
 ///
 /// # Panics
 ///
@@ -59,6 +65,11 @@ fn required() -> bool {
 }
 
 fn find(program: &str) -> Option<PathBuf> {
+    let elsewhere = ELSEWHERE.iter().find(|(name, _)| *name == program);
+    find_named(program).or_else(|| find_named(elsewhere?.1))
+}
+
+fn find_named(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     SYSTEM
         .into_iter()

@@ -54,6 +54,14 @@ impl Ca {
         self.sign(&params)
     }
 
+    /// A certificate for these names and addresses, and its key, for a server of others.
+    pub fn issue_pem(&self, names: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let leaf = params(names).signed_by(&key, &self.issuer);
+        let leaf = leaf.expect("a certificate");
+        (leaf.pem(), key.serialize_pem())
+    }
+
     fn sign(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let leaf = params.signed_by(&key, &self.issuer).expect("a certificate");

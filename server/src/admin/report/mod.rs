@@ -3,6 +3,7 @@
 //! These are the documents of `--json`, so their fields are a promise to scripts. They cross the
 //! admin socket, and are made from what the crates below say. Knows nothing of how they are printed.
 
+mod mirror;
 mod store;
 
 use std::time::SystemTime;
@@ -16,6 +17,7 @@ use thiserror::Error;
 use crate::config::Config;
 use crate::config::address::Address;
 
+pub(crate) use self::mirror::{Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob};
 pub(crate) use self::store::{BackedUp, Collected, Reindexed, Scrubbed, StoreContent};
 
 /// The outcome of a command.
@@ -33,6 +35,14 @@ pub(crate) enum Report {
     Done,
     /// Of `CaIssue`.
     Issued(Issued),
+    /// Of `MirrorStatus`.
+    Jobs(Jobs),
+    /// Of `MirrorImage`.
+    Mirrored(Box<Mirrored>),
+    /// Of `MirrorImage` that was only planned.
+    Planned(Box<Planned>),
+    /// Of `MirrorRun`.
+    Ran(Ran),
     /// Of `StoreReindex`.
     Reindexed(Reindexed),
     /// Of `RepoRemove`.

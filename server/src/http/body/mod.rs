@@ -4,6 +4,7 @@
 //! memory. It knows neither headers nor status. Invariant: the length it announces is the length it
 //! delivers, or it ends in an error, which breaks the connection rather than passing for the end.
 
+mod passing;
 mod reader;
 
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use roadstead_storage::Error as StoreError;
 
+use self::passing::Passing;
 pub(crate) use self::reader::Reader;
 use crate::http::budget::{Budget, Share};
 use crate::http::range::Span;
@@ -29,6 +31,8 @@ pub(crate) enum Body {
     Empty,
     /// Bytes at hand.
     Full(Bytes),
+    /// Read from an upstream while it is sent.
+    Passing(Box<Passing>),
     /// Read from a blob while it is sent.
     Stream(Box<Stream>),
 }
@@ -65,6 +69,11 @@ impl Body {
         Self::stream(reader, VecDeque::from([Segment::Part(span)]), budget)
     }
 
+    /// One part of a blob that goes straight to the client, or all of it.
+    pub(crate) fn passing(blob: Box<roadstead_mirror::Passing>, part: Option<Span>) -> Self {
+        Self::Passing(Box::new(Passing::new(blob, part)))
+    }
+
     /// Several parts of a blob, each after its own head, and what comes after the last.
     pub(crate) fn parts(
         reader: Reader,
@@ -92,12 +101,13 @@ impl Body {
         }))
     }
 
-    /// How many bytes are still to come.
-    pub(crate) fn left(&self) -> u64 {
+    /// How many bytes are still to come, where that is known.
+    pub(crate) fn left(&self) -> Option<u64> {
         match self {
-            Self::Empty => 0,
-            Self::Full(bytes) => bytes.len() as u64,
-            Self::Stream(stream) => stream.left,
+            Self::Empty => Some(0),
+            Self::Full(bytes) => Some(bytes.len() as u64),
+            Self::Passing(passing) => passing.left,
+            Self::Stream(stream) => Some(stream.left),
         }
     }
 }
@@ -117,6 +127,10 @@ impl HttpBody for Body {
                 *self = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
+            Self::Passing(passing) => {
+                let next = ready!(passing.poll_next(context));
+                Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
+            }
             Self::Stream(stream) => {
                 let next = ready!(stream.poll_next(context));
                 Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
@@ -125,11 +139,15 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left() == 0
+        match self {
+            Self::Passing(passing) => passing.is_over(),
+            _ => self.left() == Some(0),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left())
+        self.left()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -199,6 +217,14 @@ impl Segment {
             Self::Part(span) => span.len,
             Self::Text(text) => text.len() as u64,
         }
+    }
+}
+
+impl Debug for Passing {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Passing")
+            .field("left", &self.left)
+            .finish_non_exhaustive()
     }
 }
 

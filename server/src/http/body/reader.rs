@@ -4,8 +4,6 @@ use bytes::Bytes;
 use roadstead_storage::oci::Digest;
 use roadstead_storage::{BlobReader, Error as StoreError, FetchReader};
 
-use crate::registry::Content;
-
 /// Reads a blob. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) enum Reader {
@@ -44,15 +42,6 @@ impl Reader {
         match self {
             Self::Arriving(reader) => reader.read(offset, length).await,
             Self::Held(blob) => blob.read(offset, length).await,
-        }
-    }
-}
-
-impl From<Content> for Reader {
-    fn from(content: Content) -> Self {
-        match content {
-            Content::Arriving(reader) => Self::Arriving(reader),
-            Content::Held(blob) => Self::Held(blob),
         }
     }
 }

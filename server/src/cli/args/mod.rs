@@ -3,6 +3,9 @@
 //! Owns every flag's name, help text and grammar. It does nothing. Invariant: the commands stand in
 //! the order in which a newcomer needs them, each with one example.
 
+mod format;
+mod mirror;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -10,6 +13,8 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use roadstead_certs::SubjectName;
 use roadstead_storage::oci::RepoName;
 
+pub(super) use self::format::Format;
+pub(super) use self::mirror::{Image, Mirror};
 use crate::admin::command::RepoTarget;
 use crate::auth::config::Anonymous;
 use crate::auth::name::UserName;
@@ -73,6 +78,11 @@ pub(super) enum Command {
     )]
     #[command(subcommand)]
     Ca(Ca),
+    #[command(
+        about = "Bring content in from other registries\n$ roadstead mirror image 'quay.io/team/app:1.*'"
+    )]
+    #[command(subcommand)]
+    Mirror(Mirror),
     #[command(about = "Look into repositories and remove from them\n$ roadstead repo list")]
     #[command(subcommand)]
     Repo(Repo),
@@ -124,14 +134,6 @@ impl Serve {
             names: self.names,
         };
     }
-}
-
-/// Whether a script is reading.
-#[derive(Debug, Clone, Copy, Group)]
-pub(super) struct Format {
-    /// Print one JSON document
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// Where a password comes from.

@@ -1,16 +1,17 @@
 //! The store: opens all of it under one lock, and hands out repositories and uploads.
 
+mod note;
+mod upkeep;
+
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use tokio::sync::RwLock;
 
-use crate::backup::{BackedUp, Backup};
 use crate::blob::Blobs;
-use crate::collect::{Collected, Collection};
 use crate::config::Config;
 use crate::disk::{Disk, Hook};
 use crate::error::Error;
@@ -27,7 +28,6 @@ use crate::record::Principal;
 use crate::reindex;
 use crate::repo::{Repo, Shared};
 use crate::root;
-use crate::scrub::{Scrub, ScrubOptions, Scrubbed};
 use crate::space::{Space, Usage};
 use crate::upload::{Upload, UploadId, Uploads};
 use crate::walk;
@@ -287,88 +287,6 @@ impl Store {
         blocking(move || {
             let _one_at_a_time = inner.reindexing.blocking_lock();
             reindex::rebuild(&inner.shared, &stop, &mut progress)
-        })
-        .await
-    }
-
-    /// Takes away what nothing needs, or, on a `dry_run`, says what that would be. Goes on beside
-    /// everything else; `stop` ends it early, and it may be run again at any time. Waits for a
-    /// collection that is under way, and then begins anew.
-    ///
-    /// # Errors
-    /// [`Error::BackingUp`], [`Error::Stopped`], [`Error::Damaged`] when a manifest cannot be read (then
-    /// nothing was touched), and the file system's.
-    ///
-    /// # Cancel safety
-    /// Once begun it runs until `stop`, whatever becomes of the future. Until then it waits for its
-    /// turn, heedless of `stop`, and begins nothing when dropped.
-    pub async fn collect(
-        &self,
-        dry_run: bool,
-        stop: Arc<AtomicBool>,
-        mut progress: impl FnMut(Progress) + Send + 'static,
-    ) -> Result<Collected, Error> {
-        self.space().counted().await?;
-        let turn = Arc::clone(&self.0.collecting).lock_owned().await;
-        let inner = Arc::clone(&self.0);
-        blocking(move || {
-            let _one_at_a_time = turn;
-            let _alone = inner.keeping.try_write().map_err(|_| Error::BackingUp)?;
-            let leftovers = (&inner.uploads, &inner.fetches);
-            Collection::new(&inner.shared, leftovers, dry_run, &stop, &mut progress).run()
-        })
-        .await
-    }
-
-    /// Makes `dir` a copy of the store as it is now: a store of its own, that only needs to be opened.
-    /// What is there from an earlier backup is not copied again, and what is gone here goes there. All
-    /// that was acknowledged before the call is in it; pushes and deletes go on meanwhile. Waits for a
-    /// collection that is under way, and holds off others until it ends.
-    ///
-    /// A backup that was stopped or failed goes on when it is asked for again. Until then an earlier copy
-    /// still opens, with some repositories newer than others; a first one does not open.
-    ///
-    /// # Errors
-    /// [`Error::NotForBackup`] for a directory that may not be overwritten, [`Error::Locked`] for one
-    /// that is in use, [`Error::Stopped`], [`Error::Full`] when there is no room, and the file
-    /// system's. What is damaged in the store is no error: the outcome lists it.
-    ///
-    /// # Cancel safety
-    /// Once begun it runs until `stop`, whatever becomes of the future.
-    pub async fn backup(
-        &self,
-        dir: PathBuf,
-        stop: Arc<AtomicBool>,
-        mut progress: impl FnMut(Progress) + Send + 'static,
-    ) -> Result<BackedUp, Error> {
-        let keeping = Arc::clone(&self.0.keeping).read_owned().await;
-        let shared = Arc::clone(&self.0.shared);
-        blocking(move || {
-            let _keeping = keeping;
-            Backup::begin(&shared, &dir, &stop, &mut progress)?.run()
-        })
-        .await
-    }
-
-    /// Reads every byte again, sets aside what is damaged, mends what can be mended, and says what it
-    /// found. Goes on beside everything else; `stop` ends it early, and it may be run again at any time.
-    ///
-    /// # Errors
-    /// [`Error::Stopped`], [`Error::ReadOnly`] when there is something to mend and nothing may be written,
-    /// and the file system's.
-    ///
-    /// # Cancel safety
-    /// Once begun it runs until `stop`, whatever becomes of the future.
-    pub async fn scrub(
-        &self,
-        options: ScrubOptions,
-        stop: Arc<AtomicBool>,
-        mut progress: impl FnMut(Progress) + Send + 'static,
-    ) -> Result<Scrubbed, Error> {
-        self.space().counted().await?;
-        let inner = Arc::clone(&self.0);
-        blocking(move || {
-            Scrub::new(&inner.shared, &inner.uploads, options, &stop, &mut progress).run()
         })
         .await
     }

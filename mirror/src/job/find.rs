@@ -1,0 +1,63 @@
+//! Finds a target at its upstream, with all that it consists of, and what of that is here.
+//!
+//! Changes nothing. A target that has not changed costs one request for its tag and one for what refers
+//! to it.
+
+use std::collections::HashSet;
+
+use roadstead_storage::Store;
+
+use super::companion;
+use super::failure::Failure;
+use super::graph::{Graph, Part};
+use super::holding::Holding;
+use super::image::{Found, Target};
+use super::order::Platforms;
+use super::outcome::State;
+
+/// Finds out what a target is.
+///
+/// # Errors
+/// Whatever keeps any part of it from being found.
+///
+/// # Cancel safety
+/// Nothing is changed.
+pub(super) async fn find(
+    store: &Store,
+    target: &Target,
+    platforms: &Platforms,
+) -> Result<Found, Failure> {
+    let holding = Holding::new(store, store.repo(&target.local));
+    let graph = Graph::new(&target.remote, holding.clone());
+    let top = graph.top(&target.reference, target.tag.as_ref());
+    let (digest, manifest) = top.await?;
+    let is_known = match &target.tag {
+        Some(tag) => holding.tag(tag).await?.is_some(),
+        None => holding.has(digest).await?,
+    };
+    let part = Part::Image(platforms);
+    let mut nodes = graph.expand(digest, manifest, part, 0).await?;
+    let mut top = nodes.pop().expect("what was expanded is its own last part");
+    top.tags.extend(target.tag.clone());
+    nodes.extend(companion::of(&graph, &nodes, &top).await?);
+    // Of a part that is listed twice the first is behind all that it needs.
+    let mut seen = HashSet::new();
+    nodes.retain(|node| seen.insert(node.digest) || !node.tags.is_empty());
+    nodes.push(top);
+
+    let mut is_whole = true;
+    for node in &nodes {
+        is_whole = is_whole && holding.is_whole(node).await?;
+    }
+    let state = match (is_whole, is_known) {
+        (true, _) => State::Unchanged,
+        (false, true) => State::Changed,
+        (false, false) => State::New,
+    };
+    Ok(Found {
+        digest,
+        state,
+        needs: holding.needs(&nodes).await?,
+        nodes,
+    })
+}

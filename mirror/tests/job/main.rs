@@ -1,0 +1,11 @@
+//! Copying jobs against upstreams of the harness: what is asked of them, what arrives, and what is told
+//! when something is missing.
+
+mod choice;
+mod companion;
+mod copy;
+mod failure;
+mod lab;
+mod prune;
+mod registry;
+mod stop;

@@ -1,0 +1,167 @@
+//! What is told of copies and of jobs.
+//!
+//! Plans and outcomes are told as the mirror crate has them. Invariant: whatever is missing is named.
+
+use roadstead_mirror::job::{Outcome, Report as Plan};
+use serde::{Deserialize, Serialize};
+
+use crate::jobs::progress::Reached;
+use crate::jobs::record::{Ended, LastRun};
+use crate::jobs::roster::Standing;
+use crate::jobs::work::Finished;
+
+/// What copying would come to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Planned {
+    /// That nothing was copied.
+    pub(crate) dry_run: bool,
+    /// What would be.
+    #[serde(flatten)]
+    pub(crate) plan: Plan,
+}
+
+/// What copying came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Mirrored {
+    /// How it ended.
+    pub(crate) result: Ended,
+    /// What became of each image.
+    #[serde(flatten)]
+    pub(crate) outcome: Outcome,
+}
+
+/// What running jobs came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Ran {
+    /// Each of them.
+    pub(crate) jobs: Vec<RanJob>,
+}
+
+/// What running a job came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RanJob {
+    /// Its name.
+    pub(crate) name: String,
+    /// The run.
+    #[serde(flatten)]
+    pub(crate) run: LastRun,
+    /// What became of each image, where it came to copying.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// How the jobs stand.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Jobs {
+    /// Each of them.
+    pub(crate) jobs: Vec<Job>,
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Job {
+    /// Its name.
+    pub(crate) name: String,
+    /// In a word.
+    pub(crate) state: JobState,
+    /// The run that goes on.
+    pub(crate) running: Option<Running>,
+    /// The last run that ended.
+    pub(crate) last: Option<LastRun>,
+    /// When it runs next, RFC 3339; nothing, if only commands start it.
+    pub(crate) next: Option<String>,
+}
+
+/// A run that goes on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Running {
+    /// Since when, RFC 3339.
+    pub(crate) since: Option<String>,
+    /// How far it has come.
+    #[serde(flatten)]
+    pub(crate) reached: Reached,
+}
+
+/// How a job stands, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum JobState {
+    /// The last run brought all.
+    Done,
+    /// Nothing came of the last run.
+    Failed,
+    /// There was no run yet.
+    Never,
+    /// The last run brought some of it.
+    Partly,
+    /// It runs.
+    Running,
+    /// The last run was stopped.
+    Stopped,
+}
+
+impl JobState {
+    /// As documents have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Never => "never",
+            Self::Partly => "partly",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl From<Outcome> for Mirrored {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            result: Ended::of(&outcome),
+            outcome,
+        }
+    }
+}
+
+impl RanJob {
+    /// What became of this job.
+    pub(crate) fn new(name: String, finished: &Finished) -> Self {
+        Self {
+            name,
+            run: finished.run.clone(),
+            outcome: finished.outcome.clone(),
+        }
+    }
+}
+
+impl From<Standing> for Job {
+    fn from(standing: Standing) -> Self {
+        let Standing {
+            name,
+            running,
+            last,
+            next,
+        } = standing;
+        let state = match (&running, last.as_ref().map(|run| run.result)) {
+            (Some(_), _) => JobState::Running,
+            (None, None) => JobState::Never,
+            (None, Some(Ended::Done)) => JobState::Done,
+            (None, Some(Ended::Failed)) => JobState::Failed,
+            (None, Some(Ended::Partly)) => JobState::Partly,
+            (None, Some(Ended::Stopped)) => JobState::Stopped,
+        };
+        Self {
+            name,
+            state,
+            running: running.map(|(since, reached)| Running {
+                since: since.map(Into::into),
+                reached,
+            }),
+            last,
+            next: next.map(super::utc),
+        }
+    }
+}

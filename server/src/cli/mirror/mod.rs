@@ -1,0 +1,189 @@
+//! `roadstead mirror`: content from other registries.
+//!
+//! Owns what a command line of images means, as far as that can be told without the server, and which
+//! exit code what is missing has.
+
+mod authfile;
+mod list;
+mod text;
+
+use roadstead_mirror::job::{InvalidSource, SourceRef};
+
+use crate::admin::client::{ask, ask_watching};
+use crate::admin::command::Command;
+use crate::admin::failure::{Exit, Failure};
+use crate::admin::report::{Mirrored, Planned, Ran, Report};
+use crate::admin::wanted::{Destination, Wanted};
+use crate::cli::args::{Image, Mirror};
+use crate::cli::print;
+use crate::cli::progress::Lines;
+use crate::config::Source;
+use crate::jobs::record::Ended;
+
+/// Carries out one of the commands.
+///
+/// # Errors
+/// Says what was attempted and why it failed, and of what was done in part, that it was.
+pub(super) fn run(source: &Source, command: Mirror) -> Result<(), Failure> {
+    match command {
+        Mirror::Image(flags) => image(source, flags),
+        Mirror::Run { jobs, format } => match wait(source, &Command::MirrorRun { jobs })? {
+            Report::Ran(ran) => {
+                if format.json {
+                    print::json(&ran)?;
+                } else {
+                    print::text(&text::ran(&ran))?;
+                }
+                missing_of_jobs(&ran)
+            }
+            _ => Err(Failure::other_report()),
+        },
+        Mirror::Status { format } => match ask(source, &Command::MirrorStatus)? {
+            Report::Jobs(jobs) if format.json => print::json(&jobs),
+            Report::Jobs(jobs) => print::text(&text::jobs(&jobs)),
+            _ => Err(Failure::other_report()),
+        },
+    }
+}
+
+fn image(source: &Source, flags: Image) -> Result<(), Failure> {
+    let (format, dry_run) = (flags.format, flags.dry_run);
+    let (named, to) = named(&flags.images)?;
+    let listed = match &flags.file {
+        Some(file) => list::read(file)?,
+        None => Vec::new(),
+    };
+    let auth = authfile::find(flags.authfile.as_deref(), &source.environment)?;
+    let command = Command::MirrorImage(Wanted {
+        named,
+        to,
+        listed,
+        platforms: flags.platforms,
+        skip_missing: flags.skip_missing,
+        dry_run,
+        auth,
+    });
+    match wait(source, &command)? {
+        Report::Planned(planned) => {
+            if format.json {
+                print::json(&planned)?;
+            } else {
+                print::text(&text::planned(&planned))?;
+            }
+            unplannable(&planned)
+        }
+        Report::Mirrored(mirrored) => {
+            if format.json {
+                print::json(&mirrored)?;
+            } else {
+                print::text(&text::outcome(&mirrored.outcome))?;
+            }
+            missing(&mirrored)
+        }
+        _ => Err(Failure::other_report()),
+    }
+}
+
+/// Asks for long work, and shows how far it has come.
+fn wait(source: &Source, command: &Command) -> Result<Report, Failure> {
+    let mut lines = Lines::new();
+    ask_watching(source, command, &mut |told| lines.show(told))
+}
+
+/// The sources of a command line, and the destination if the last word is one. One that begins with
+/// the address of this registry looks like a source; the server knows better.
+fn named(words: &[String]) -> Result<(Vec<SourceRef>, Option<Destination>), Failure> {
+    let refused = |word: &str, error: &InvalidSource| {
+        let failure = Failure::because(format!("mirror {word}"), error);
+        failure.exit(Exit::Usage)
+    };
+    let mut sources = Vec::new();
+    for (place, word) in words.iter().enumerate() {
+        let is_last = place > 0 && place + 1 == words.len();
+        match word.parse::<SourceRef>() {
+            Ok(source) => sources.push(source),
+            Err(error @ InvalidSource::NoRegistry { .. }) if is_last => {
+                let to = word.parse().map_err(|_| refused(word, &error))?;
+                return Ok((sources, Some(to)));
+            }
+            Err(error) => return Err(refused(word, &error)),
+        }
+    }
+    Ok((sources, None))
+}
+
+/// The failure that a plan is which cannot be carried out in full.
+fn unplannable(planned: &Planned) -> Result<(), Failure> {
+    let (totals, not_pruned) = (&planned.plan.totals, &planned.plan.not_pruned);
+    if totals.failed == 0 && not_pruned.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::new("plan everything that is wanted");
+    let failure = failure.since("something is missing, the report says what");
+    let is_all = totals.failed == totals.images && not_pruned.is_empty();
+    let result = if is_all { Ended::Failed } else { Ended::Partly };
+    judge(result, failure)
+}
+
+/// The failure that a copy is of which something is missing.
+fn missing(mirrored: &Mirrored) -> Result<(), Failure> {
+    let failure = Failure::new("copy everything that is wanted");
+    let failure = failure.since("something is missing, the report says what");
+    let failure = failure.hint("the same command copies what is missing, and nothing twice");
+    judge(mirrored.result, failure)
+}
+
+/// The failure that runs are of which something is missing.
+fn missing_of_jobs(ran: &Ran) -> Result<(), Failure> {
+    let results = ran.jobs.iter().map(|job| job.run.result);
+    let worst = results.reduce(|worst, result| match (worst, result) {
+        (Ended::Done, Ended::Done) => Ended::Done,
+        (Ended::Failed, Ended::Failed) => Ended::Failed,
+        _ => Ended::Partly,
+    });
+    let failure = Failure::new("bring everything that the jobs are for");
+    let failure = failure.since("something is missing, the report says what");
+    let failure = failure.hint("`roadstead mirror run` brings what is missing, and nothing twice");
+    judge(worst.unwrap_or(Ended::Done), failure)
+}
+
+fn judge(result: Ended, failure: Failure) -> Result<(), Failure> {
+    match result {
+        Ended::Done => Ok(()),
+        Ended::Partly => Err(failure.exit(Exit::Partly)),
+        Ended::Failed | Ended::Stopped => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(words: &[&str], sources: usize, to: Option<&str>) {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let (named, destination) = named(&words).unwrap();
+        assert_eq!(named.len(), sources, "{words:?}");
+        assert_eq!(destination.map(|to| to.to_string()).as_deref(), to);
+    }
+
+    #[test]
+    fn the_last_word_is_a_destination_when_it_names_no_registry() {
+        check(&["quay.io/a"], 1, None);
+        check(&["quay.io/a", "team/app:1"], 1, Some("team/app:1"));
+        check(&["quay.io/a", "quay.io/b:>=1 <2", "app"], 2, Some("app"));
+        // Only the server knows whether that is itself.
+        check(&["quay.io/a", "reg.example.com:8443/a"], 2, None);
+        check(&[], 0, None);
+    }
+
+    #[test]
+    fn a_single_word_without_a_registry_is_wrong_usage() {
+        for words in [&["nginx"][..], &["nginx", "quay.io/a"], &["quay.io/a", "A"]] {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let failure = named(&words).unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.because[0].contains("docker.io/"), "{failure:?}");
+        }
+    }
+}
