@@ -26,7 +26,7 @@ use crate::http::header::{
 };
 use crate::http::payload::Payload;
 use crate::http::route::Target;
-use crate::registry::{Found, Registry};
+use crate::registry::{Described, Found, Registry};
 
 /// Manifests that are received and parsed at the same time: each is in memory as a whole.
 pub(crate) const MAX_AT_ONCE: usize = 8;
@@ -43,20 +43,22 @@ pub(crate) async fn read(
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Error> {
     if method == Method::HEAD || headers.contains_key(IF_NONE_MATCH) {
-        let (record, stale) = registry.manifest_record(grant, reference).await?;
-        if is_held(headers, &record.digest) {
+        let Described {
+            digest,
+            media_type: of_type,
+            size,
+            stale,
+        } = registry.describe_manifest(grant, reference).await?;
+        if is_held(headers, &digest) {
             let response = answer::empty(StatusCode::NOT_MODIFIED);
-            return Ok(described(response, &record.digest, stale));
+            return Ok(described(response, &digest, stale));
         }
         if method == Method::HEAD {
             let mut response = answer::empty(StatusCode::OK);
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, media_type(&record.media_type));
-            response
-                .headers_mut()
-                .insert(CONTENT_LENGTH, record.size.into());
-            return Ok(described(response, &record.digest, stale));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, media_type(&of_type));
+            headers.insert(CONTENT_LENGTH, size.into());
+            return Ok(described(response, &digest, stale));
         }
     }
     let Found { stored, stale } = registry.manifest(grant, reference).await?;

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use roadstead_storage::Timestamp;
 use tokio::sync::Notify;
 
-use crate::config::Sync;
+use crate::config::{Sync, When};
 use crate::jobs::execution::{Parts, execute, in_numbers, success};
 use crate::jobs::progress::Reached;
 use crate::jobs::record::{LastRun, Record};
@@ -141,11 +141,17 @@ impl Roster {
         self.0.changed.notified().await;
     }
 
-    /// Notes in the store which jobs are new, so that it is known after a restart what they missed.
-    pub(super) async fn note_new(&self) {
+    /// Notes in the store which jobs with a schedule are new, so that it is known after a restart what
+    /// they missed.
+    pub(crate) async fn note_new(&self) {
         let new: Vec<_> = {
             let mut jobs = self.0.jobs();
-            let new = jobs.iter_mut().filter(|(_, job)| !job.is_noted);
+            let is_new = |job: &Job| {
+                let sync = job.sync.as_ref();
+                let is_scheduled = |sync: &Arc<Sync>| matches!(sync.when, When::Schedule { .. });
+                !job.is_noted && sync.is_some_and(is_scheduled)
+            };
+            let new = jobs.iter_mut().filter(|(_, job)| is_new(job));
             new.map(|(name, job)| {
                 job.is_noted = true;
                 (name.clone(), job.record.clone())

@@ -26,7 +26,6 @@ pub(crate) async fn run(roster: Roster, clock: Clock, stop: CancellationToken) {
     let mut waiting = JoinSet::new();
     let mut followed = BTreeSet::new();
     loop {
-        roster.note_new().await;
         let mut pause = LOOK;
         for (name, due) in roster.due() {
             if followed.contains(&name) {

@@ -64,6 +64,7 @@ impl Lab {
             counts: metrics.jobs(),
         });
         roster.reload(jobs).await;
+        roster.note_new().await;
         Self {
             dir,
             roster,

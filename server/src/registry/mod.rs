@@ -13,7 +13,7 @@ use std::sync::Arc;
 use roadstead_mirror::{
     Error as UpstreamError, Found as Known, Passing, Place, PullThrough, Stale,
 };
-use roadstead_storage::oci::{Digest, Reference, RepoName};
+use roadstead_storage::oci::{Digest, MediaType, Reference, RepoName};
 use roadstead_storage::{BlobReader, Error as StoreError, FetchReader, Repo, Store, Stored};
 use thiserror::Error;
 
@@ -44,6 +44,19 @@ pub(crate) struct Found {
     /// The manifest.
     pub(crate) stored: Stored,
     /// Set when its upstream does not say whether its tag still names it.
+    pub(crate) stale: Option<Stale>,
+}
+
+/// What is known of a manifest without reading it, and how fresh that is.
+#[derive(Debug)]
+pub(crate) struct Described {
+    /// What it was asked by, or what its tag names.
+    pub(crate) digest: Digest,
+    /// Its type.
+    pub(crate) media_type: MediaType,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// As of [`Found`].
     pub(crate) stale: Option<Stale>,
 }
 

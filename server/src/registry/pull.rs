@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use roadstead_mirror::{Blob, Error as UpstreamError, Given, Stale, What};
+use roadstead_mirror::{Blob, Error as UpstreamError, Given, What};
 use roadstead_storage::oci::{Digest, Reference};
-use roadstead_storage::{Error as StoreError, Origin, Record, Repo};
+use roadstead_storage::{Error as StoreError, Repo};
 
-use super::{Content, Error, Found, Registry, blob_unknown, manifest_unknown};
+use super::{Content, Described, Error, Found, Registry, blob_unknown, manifest_unknown};
 use crate::auth::grant::{Grant, Pull};
 
 impl Registry {
@@ -119,23 +119,27 @@ impl Registry {
     ///
     /// # Cancel safety
     /// Reads only.
-    pub(crate) async fn manifest_record(
+    pub(crate) async fn describe_manifest(
         &self,
         grant: &Grant<Pull>,
         reference: &Reference,
-    ) -> Result<(Record, Option<Stale>), Error> {
+    ) -> Result<Described, Error> {
         let repo = self.store.repo(grant.repo());
         let is_followed = matches!(reference, Reference::Tag(_)) && self.filler(grant).is_some();
         if !is_followed && let Some(record) = repo.manifest_record(reference).await? {
-            return Ok((record, None));
+            return Ok(Described {
+                digest: record.digest,
+                media_type: record.media_type,
+                size: record.size,
+                stale: None,
+            });
         }
         let Found { stored, stale } = self.manifest(grant, reference).await?;
-        let record = Record {
+        Ok(Described {
             digest: stored.digest,
             media_type: stored.media_type,
             size: stored.bytes.len() as u64,
-            origin: Origin::PulledThrough,
-        };
-        Ok((record, stale))
+            stale,
+        })
     }
 }

@@ -151,8 +151,7 @@ impl App {
             tasks,
         };
         let jobs = jobs(&store, &upstreams, &shared, &clock);
-        let mirroring = Mirroring::new(jobs, bound);
-        mirroring.roster.reload(&config.syncs).await;
+        let mirroring = mirroring(&config, jobs, bound).await;
         let roster = mirroring.roster.clone();
         let parts = CommandParts {
             store: store.clone(),
@@ -304,6 +303,14 @@ fn jobs(store: &Store, upstreams: &Upstreams, shared: &Shared, clock: &Clock) ->
         zone: TimeZone::system(),
         counts: shared.metrics.jobs(),
     }
+}
+
+/// What commands about other registries touch, the jobs of the configuration among it.
+async fn mirroring(config: &Config, jobs: JobParts, bound: Vec<SocketAddr>) -> Mirroring {
+    let mirroring = Mirroring::new(jobs, bound);
+    mirroring.roster.reload(&config.syncs).await;
+    mirroring.roster.note_new().await;
+    mirroring
 }
 
 async fn open_upstreams(

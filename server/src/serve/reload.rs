@@ -1,9 +1,8 @@
 //! What an order to reload does.
 //!
 //! Reads again what can change under a running server: rules, accounts, names, certificates, upstreams,
-//! jobs. The
-//! rest of the configuration is fixed at the start. Invariant: what cannot be read or used is logged
-//! and leaves the old in force, each part for itself.
+//! jobs. The rest of the configuration is fixed at the start. Invariant: what cannot be read or used is
+//! logged and leaves the old in force, each part for itself.
 
 use std::sync::Arc;
 
@@ -77,6 +76,7 @@ impl Reload {
             error!(%panic, "Reading the accounts and certificates panicked");
         }
         self.roster.reload(&config.syncs).await;
+        self.roster.note_new().await;
         if config.listen != self.config.listen
             || config.http_listen != self.config.http_listen
             || config.data != self.config.data

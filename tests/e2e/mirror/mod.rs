@@ -6,6 +6,7 @@ mod login;
 mod owner;
 mod schedule;
 mod stop;
+mod unconfigured;
 
 use std::process::{Child, Command, Stdio};
 

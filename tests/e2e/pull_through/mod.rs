@@ -1,6 +1,7 @@
 //! Pull-through: what an upstream has is served as if it were here, and is here afterwards.
 
 mod along;
+mod chain;
 mod damaged;
 mod matrix;
 mod outage;

@@ -11,6 +11,7 @@ use harness::{
     Session, Upstream, eventually,
 };
 use http::Method;
+use serde_json::json;
 
 use super::{Expected, Missing, Tag};
 use crate::pull_through::section;
@@ -206,6 +207,12 @@ impl Lab {
         let layer = &self.held.layers[0];
         let path = format!("/v2/{HERE}/blobs/{}", Digest::of(layer));
         assert!(soon(&path, Method::GET).body == layer);
+        let tags = soon(&format!("/v2/{HERE}/tags/list"), Method::GET).json();
+        let tags = tags["tags"].as_array().expect("a list");
+        assert!(tags.contains(&"held".into()), "{tags:?}");
+        let referrers = format!("/v2/{HERE}/referrers/{}", self.held.digest());
+        let referrers = soon(&referrers, Method::GET).json();
+        assert_eq!(referrers["manifests"], json!([]));
     }
 
     /// What is not held comes whole and right, or whoever asks hears that it does not.

@@ -6,35 +6,18 @@ use std::time::Duration;
 use harness::{At, Fault, Gate, eventually};
 
 use super::lab::{Lab, TAGGED};
-use super::{Expected, HARMLESS, Tag, check};
-
-#[test]
-fn an_answer_that_takes_longer_than_anybody_waits_who_could_have_what_is_held() {
-    let lab = Lab::open();
-    lab.upstream.when(|asked| {
-        let is_held = asked.path().ends_with("/held");
-        let delay = Duration::from_millis(if is_held { 4000 } else { 300 });
-        [Fault::Delay(delay)]
-    });
-    lab.check(Expected {
-        tag: Tag::Stale,
-        ..HARMLESS
-    });
-    lab.upstream.behave();
-    lab.heals();
-}
+use super::{HARMLESS, Tag, check};
 
 #[test]
 fn a_body_that_comes_drop_by_drop() {
     check(Fault::Drip(4096, Duration::from_millis(5)), HARMLESS);
 }
 
-/// Nothing comes from there on until the gate opens: who asked waits, and nobody else.
+/// Who asks for what is not held waits until the upstream goes on, and nobody else does.
 #[track_caller]
-fn check_stalled(at: At, tag: Tag) {
+fn check_waiting(fault: Fault, tag: Tag, go_on: impl FnOnce()) {
     let lab = Lab::open();
-    let gate = Gate::new();
-    lab.upstream.always(Fault::Hold(at, gate.clone()));
+    lab.upstream.always(fault);
     let client = lab.client();
     let blob = lab.blob();
     thread::scope(|scope| {
@@ -46,7 +29,7 @@ fn check_stalled(at: At, tag: Tag) {
             });
         }
         lab.check_held(tag);
-        gate.open();
+        go_on();
         let blob = blob.join().expect("it comes");
         assert!(blob.body == lab.layer());
         let manifest = manifest.join().expect("it comes");
@@ -57,11 +40,21 @@ fn check_stalled(at: At, tag: Tag) {
 }
 
 #[test]
+fn an_answer_that_takes_four_seconds() {
+    let delay = Duration::from_secs(4);
+    check_waiting(Fault::Delay(delay), Tag::Stale, || {});
+}
+
+#[test]
 fn an_upstream_that_takes_a_request_and_says_nothing() {
-    check_stalled(At::Start, Tag::Stale);
+    let gate = Gate::new();
+    let stall = Fault::Hold(At::Start, gate.clone());
+    check_waiting(stall, Tag::Stale, || gate.open());
 }
 
 #[test]
 fn an_upstream_that_says_nothing_more_in_the_midst_of_a_body() {
-    check_stalled(At::Byte(100), Tag::Fresh);
+    let gate = Gate::new();
+    let stall = Fault::Hold(At::Byte(100), gate.clone());
+    check_waiting(stall, Tag::Fresh, || gate.open());
 }

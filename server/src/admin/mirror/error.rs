@@ -1,0 +1,67 @@
+//! Why a command about other registries has nothing to report, and what to do then.
+
+use std::sync::Arc;
+
+use roadstead_mirror::InvalidCredentials;
+use thiserror::Error;
+use tokio::task::JoinError;
+
+use crate::admin::failure::{Exit, Failure};
+use crate::jobs::order;
+
+/// Why there is nothing to report.
+#[derive(Debug, Error)]
+pub(in crate::admin) enum Error {
+    #[error("the job {name} ended by a fault of this program")]
+    Broken { name: String },
+    #[error("read the credentials")]
+    Credentials(#[from] InvalidCredentials),
+    #[error("the last image stands for this registry, and is no destination in it")]
+    Destination,
+    #[error("the configuration has no [[sync]] section")]
+    NoJobs,
+    #[error("put the order together")]
+    Order(#[from] order::Error),
+    #[error("{registry} is not this registry")]
+    OtherRegistry { registry: String },
+    #[error("{source_ref} is in this registry already")]
+    OwnSource { source_ref: String },
+    #[error("the work ended by a fault of this program")]
+    Panicked(#[from] JoinError),
+    #[error("find out what there is")]
+    Plan(#[from] Arc<roadstead_mirror::Error>),
+    #[error("one destination stands for several repositories")]
+    SeveralRepositories,
+    #[error("one tag stands for several images")]
+    SeveralTags,
+    #[error("it was stopped")]
+    Stopped,
+    #[error("there is no job {name}")]
+    UnknownJob { name: String, known: Vec<String> },
+}
+
+impl Error {
+    /// The failure that this is for whoever attempted something.
+    pub(in crate::admin) fn describe(&self, attempt: &str) -> Failure {
+        let failure = Failure::because(attempt, self);
+        match self {
+            Self::Destination | Self::OwnSource { .. } | Self::SeveralTags => {
+                failure.exit(Exit::Usage)
+            }
+            Self::NoJobs => failure.hint("the configuration file says what is to be synced"),
+            Self::OtherRegistry { .. } => {
+                let hint = "write a place here without a registry, or with this one's address";
+                failure.hint(hint).exit(Exit::Usage)
+            }
+            Self::SeveralRepositories => {
+                let hint = "a file for -f has a destination of its own on each line";
+                failure.hint(hint).exit(Exit::Usage)
+            }
+            Self::UnknownJob { known, .. } => {
+                let hint = format!("there are {}", known.join(", "));
+                failure.hint(hint).exit(Exit::Usage)
+            }
+            _ => failure,
+        }
+    }
+}
