@@ -2,6 +2,7 @@
 //! and logins on the other. The names of these exist nowhere, so nothing comes by another way.
 
 mod containerd;
+mod docker;
 mod podman;
 mod skopeo;
 
@@ -30,6 +31,12 @@ const SECOND: Name = Name {
     prefix: "mirrors/second",
 };
 
+/// Docker Hub, before which a registry stands as docker knows mirrors: with its content at the top.
+const HUB: Name = Name {
+    reference: "docker.io",
+    prefix: "",
+};
+
 /// A registry before two upstreams.
 struct Lab {
     registry: Registry,
@@ -52,6 +59,12 @@ impl Lab {
     /// The same with `more` in the section of each upstream.
     #[track_caller]
     fn with(more: &str) -> Option<Self> {
+        Self::before([FIRST, SECOND], more)
+    }
+
+    /// The same before upstreams of these names.
+    #[track_caller]
+    fn before(names: [Name; 2], more: &str) -> Option<Self> {
         let ca = Ca::new();
         let first = Distribution::start(&ca, "one", "the first password")?;
         let second = Distribution::start(&ca, "two", "the second password")?;
@@ -74,7 +87,7 @@ impl Lab {
                 auth.display()
             )
         };
-        let config = section(FIRST, &first) + &section(SECOND, &second);
+        let config = section(names[0], &first) + &section(names[1], &second);
         let [image, other] = ["amd64", "arm64"].map(|architecture| {
             let texts = ["of all platforms", architecture];
             Image::for_platform(Format::Docker, ("linux", architecture), &texts)
@@ -114,6 +127,7 @@ impl Lab {
         let mut expected: Vec<_> = names
             .iter()
             .map(|name| format!("{}/team/app", name.prefix))
+            .map(|name| name.trim_start_matches('/').to_owned())
             .collect();
         expected.sort();
         let truth = self.registry.finish().no_uploads();

@@ -36,6 +36,25 @@ fn skopeo_copies_a_whole_list_out_of_an_upstream_and_again_when_that_is_down() {
 }
 
 #[test]
+fn skopeo_lists_the_tags_that_an_upstream_has_before_any_is_here_and_when_that_is_down() {
+    let Some(mut lab) = Lab::open() else { return };
+    let Some(containers) = trusting(&lab) else {
+        return;
+    };
+    let image = format!("docker://{}/{}/team/app", lab.registry.host(), FIRST.prefix);
+    let list = || {
+        let told = containers.skopeo(&["list-tags", &image]).ok();
+        let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+        told["Tags"].clone()
+    };
+    assert_eq!(list(), serde_json::json!(["1"]));
+    containers.skopeo(&["inspect", &format!("{image}:1")]).ok();
+    lab.cut_off();
+    assert_eq!(list(), serde_json::json!(["1"]));
+    lab.finish(&[FIRST]);
+}
+
+#[test]
 fn skopeo_inspects_what_an_upstream_has_by_the_name_that_it_has_there() {
     let Some(lab) = Lab::open() else { return };
     let Some(containers) = trusting(&lab) else {

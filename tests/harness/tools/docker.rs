@@ -26,11 +26,25 @@ impl Docker {
     /// Starts one, or none where it is not installed.
     #[track_caller]
     pub fn start() -> Option<Self> {
+        Self::configured("{}")
+    }
+
+    /// Starts one that asks this registry (`host:port`), which this CA vouches for, for whatever Docker
+    /// Hub has.
+    #[track_caller]
+    pub fn mirrored(host: &str, ca: &[u8]) -> Option<Self> {
+        let docker = Self::configured(&format!("{{\"registry-mirrors\": [\"https://{host}\"]}}"))?;
+        docker.trust(host, ca);
+        Some(docker)
+    }
+
+    #[track_caller]
+    fn configured(config: &str) -> Option<Self> {
         let [docker, dockerd, unshare] = installed(["docker", "dockerd", "unshare"])?;
         let home = Scratch::new();
         let etc = MountPoint::ready();
         let own = home.dir("etc");
-        let config = home.file("daemon.json", "{}");
+        let config = home.file("daemon.json", config);
         let root = home.path().display();
         let mut command = Command::new(unshare);
         command

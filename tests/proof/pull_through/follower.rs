@@ -34,7 +34,7 @@ fn who_reads_along_has_each_byte_at_once() {
     let layer = Noise::new(1, SIZE).bytes();
     let image = Image::assemble(Format::Oci, "{}".into(), vec![layer.clone()]);
     upstream.put("a/b", "1", &image);
-    let registry = registry(&upstream);
+    let registry = registry(&upstream, "");
     let client = registry.plain();
     client.manifest("up.example/a/b", "1").expect(200);
     let (first, second) = (Gate::new(), Gate::new());

@@ -35,7 +35,7 @@ fn after_a_kill_only_the_rest_is_fetched() {
     let noise = Noise::new(1, size);
     let digest = noise.digest();
     upstream.put_manifest("a/b", "1", &manifest(&upstream, &noise));
-    let mut registry = registry(&upstream);
+    let mut registry = registry(&upstream, "");
     let client = registry.plain();
     client.manifest("up.example/a/b", "1").expect(200);
     let before = upstream.sent();

@@ -20,7 +20,7 @@ const PERCENT: [u64; 6] = [1, 10, 25, 50, 75, 99];
 fn a_leader_that_hangs_up_disturbs_nobody() {
     let upstream = Upstream::start();
     let size = if is_long() { SIZE } else { SIZE_IN_SHORT };
-    let registry = registry(&upstream);
+    let registry = registry(&upstream, "");
     let client = registry.plain();
     for percent in PERCENT {
         let noise = Noise::new(percent, size);

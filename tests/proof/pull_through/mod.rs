@@ -1,6 +1,7 @@
 //! What pull-through costs and how soon it gives: one download for a crowd, first bytes at once, nothing
 //! twice after a kill.
 
+mod chaos;
 mod crowd;
 mod follower;
 mod kill;
@@ -15,11 +16,11 @@ fn is_long() -> bool {
     std::env::var_os("ROADSTEAD_LONG").is_some()
 }
 
-/// A registry that pulls through from this upstream.
+/// A registry that pulls through from this upstream, with `more` in its section.
 #[track_caller]
-fn registry(upstream: &Upstream) -> Registry {
+fn registry(upstream: &Upstream, more: &str) -> Registry {
     let config = format!(
-        "[[upstream]]\nname = \"up.example\"\nurls = [\"{}\"]\npull_through = true\n",
+        "[[upstream]]\nname = \"up.example\"\nurls = [\"{}\"]\npull_through = true\n{more}\n",
         upstream.url()
     );
     Registry::with()
