@@ -43,8 +43,8 @@ pub(crate) enum Command {
     MirrorImage(Wanted),
     /// Run jobs of the configuration, or wait for those that run.
     MirrorRun {
-        /// Which; all, if there are none.
-        jobs: Vec<String>,
+        /// Which, and whether they run.
+        jobs: WantedJobs,
     },
     /// Describe the jobs of the configuration, and what became of them.
     MirrorStatus,
@@ -115,9 +115,11 @@ impl Command {
             Self::MirrorImage(Wanted { dry_run: false, .. }) => {
                 Some("what has arrived stays; the same command goes on from there")
             }
-            Self::MirrorImage(_) => Some("nothing was to be copied; give the command once more"),
-            Self::MirrorRun { .. } => {
-                Some("what has arrived stays; `roadstead mirror run` goes on from there")
+            Self::MirrorRun {
+                jobs: WantedJobs { dry_run: false, .. },
+            } => Some("what has arrived stays; `roadstead mirror run` goes on from there"),
+            Self::MirrorImage(_) | Self::MirrorRun { .. } => {
+                Some("nothing was to be copied; give the command once more")
             }
             Self::StoreBackup { .. } => Some("the same command goes on where it was stopped"),
             Self::StoreGc { .. } => {
@@ -157,8 +159,7 @@ impl Display for Command {
             Self::CaTrust => f.write_str("export the certificate authority"),
             Self::ConfigShow => f.write_str("show the configuration"),
             Self::MirrorImage(wanted) => write!(f, "mirror {wanted}"),
-            Self::MirrorRun { jobs } if jobs.is_empty() => f.write_str("run the sync jobs"),
-            Self::MirrorRun { jobs } => write!(f, "run the sync jobs {}", jobs.join(", ")),
+            Self::MirrorRun { jobs } => write!(f, "{jobs}"),
             Self::MirrorStatus => f.write_str("describe the sync jobs"),
             Self::RepoList => f.write_str("list the repositories"),
             Self::RepoRemove { target, .. } => write!(f, "remove {target}"),
@@ -175,6 +176,26 @@ impl Display for Command {
             Self::UserPassword { name, .. } => write!(f, "change the password of {name}"),
             Self::UserRemove { name } => write!(f, "remove the user {name}"),
         }
+    }
+}
+
+/// Jobs of the configuration that are to be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WantedJobs {
+    /// Which; all, if there are none.
+    pub(crate) names: Vec<String>,
+    /// Only say what that would come to.
+    pub(crate) dry_run: bool,
+}
+
+impl Display for WantedJobs {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let attempt = if self.dry_run { "plan" } else { "run" };
+        write!(f, "{attempt} the sync jobs")?;
+        if !self.names.is_empty() {
+            write!(f, " {}", self.names.join(", "))?;
+        }
+        Ok(())
     }
 }
 

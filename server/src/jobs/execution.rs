@@ -8,14 +8,14 @@ use std::time::SystemTime;
 
 use jiff::tz::TimeZone;
 use roadstead_certs::Clock;
-use roadstead_mirror::job::{ImageOutcome, Outcome};
+use roadstead_mirror::job::{ImageOutcome, Order, Outcome, Report as Plan};
 use roadstead_storage::Store;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Sync;
-use crate::jobs::copy::copy;
+use crate::jobs::copy::{copy, plan};
 use crate::jobs::order;
 use crate::jobs::progress::Progress;
 use crate::jobs::record::{Ended, LastRun, Record};
@@ -72,12 +72,29 @@ async fn bring(
     progress: &Progress,
     stop: &CancellationToken,
 ) -> Result<Outcome, String> {
+    let order = order_of(parts, job).await?;
+    let copied = copy(&parts.store, order, progress, stop).await;
+    copied.map_err(|error| chain(&error).to_string())
+}
+
+/// Finds out what a run of a job would bring, and neither runs nor notes it; nothing when it was stopped
+/// before that was known, and in words why there is nothing to find out.
+pub(super) async fn foresee(
+    parts: &Parts,
+    job: &Arc<Sync>,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Result<Option<Plan>, String> {
+    let order = order_of(parts, job).await?;
+    let planned = plan(&parts.store, order, progress, stop).await;
+    planned.map_err(|error| chain(&error).to_string())
+}
+
+async fn order_of(parts: &Parts, job: &Arc<Sync>) -> Result<Order, String> {
     let (job, upstreams) = (Arc::clone(job), parts.upstreams.clone());
     let order = spawn_blocking(move || order::of_job(&job, &upstreams)).await;
     let order = order.map_err(|panic| panic.to_string())?;
-    let order = order.map_err(|error| chain(&error).to_string())?;
-    let copied = copy(&parts.store, order, progress, stop).await;
-    copied.map_err(|error| chain(&error).to_string())
+    order.map_err(|error| chain(&error).to_string())
 }
 
 /// A run in numbers, for whoever counts.

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use roadstead_mirror::job::Report as Plan;
 use roadstead_storage::Timestamp;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Sync, When};
-use crate::jobs::execution::{Parts, execute, in_numbers, success};
-use crate::jobs::progress::Reached;
+use crate::jobs::execution::{Parts, execute, foresee, in_numbers, success};
+use crate::jobs::progress::{Progress, Reached};
 use crate::jobs::record::{LastRun, Record};
 use crate::jobs::schedule;
 use crate::jobs::work::{Follower, Run, Worker, begin};
@@ -180,6 +182,24 @@ impl Roster {
                 Begun::Stopping(mut run) => run.ended().await,
             };
         }
+    }
+
+    /// Finds out what a run of a job would bring, whether or not one goes on: nothing is begun, noted or
+    /// counted as a run. Nothing when there is no such job, or when it was stopped before that was known.
+    ///
+    /// # Errors
+    /// Says in words why there is nothing to find out.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub(crate) async fn plan(
+        &self,
+        name: &str,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Option<Result<Option<Plan>, String>> {
+        let sync = self.0.jobs().get(name)?.sync.clone()?;
+        Some(foresee(&self.0.parts, &sync, progress, stop).await)
     }
 
     fn begin_or_follow(&self, name: &str) -> Option<Begun> {

@@ -5,6 +5,7 @@
 //! reaches only configured upstreams; the others are for commands and jobs.
 
 mod description;
+mod exposure;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -93,7 +94,7 @@ impl Upstreams {
     }
 
     /// Lets these upstreams count from the next request on. What is under way goes on. Nothing is
-    /// asked yet. Blocks.
+    /// asked yet. The log says which credentials are open to others. Blocks.
     ///
     /// # Errors
     /// Names the upstream, and the file that cannot be used; then the old ones stay.
@@ -110,6 +111,8 @@ impl Upstreams {
             registries: registries.into(),
         };
         *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        let upstreams = configured.iter();
+        exposure::tell_of_open(upstreams.filter_map(|upstream| upstream.auth_file.as_ref()));
         Ok(())
     }
 

@@ -265,3 +265,17 @@ fn an_upstream_that_stutters_is_asked_again() {
     );
     registry.finish().no_uploads();
 }
+
+#[test]
+fn a_store_that_takes_no_more_ends_the_copy_and_says_what_makes_room() {
+    let upstream = Upstream::start();
+    upstream.put("a", "1", &Image::new(Format::Oci, "x"));
+    let storage = "[storage]\nmax_size = \"16B\"";
+    let registry = registry(&upstream, storage);
+    let told = registry.command(&["mirror", "image", "up.example/a:1"], "");
+    let reason = "ended early: the store takes ";
+    assert!(told.stdout.contains(reason), "{told}");
+    let told = told.fails(1);
+    assert!(told.contains("hint: `roadstead repo remove`"), "{told}");
+    registry.finish().no_uploads();
+}

@@ -1,7 +1,11 @@
 //! What `mirror image` logs in with, and that nobody sees it.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use harness::upstream::Tokens;
-use harness::{Format, Image, Registry, Upstream};
+use harness::{Format, Image, Registry, Upstream, eventually};
+use rustix::process::Signal;
 
 use super::{config, tag};
 
@@ -34,7 +38,8 @@ fn the_file_that_is_named_is_logged_in_with_and_not_shown() {
             .file("auth.json", auth_file(&upstream, PASSWORD));
         let file = file.to_str().unwrap();
         let words = ["mirror", "image", "up.example/a:1"];
-        registry.command(&words, "").fails(1);
+        let told = registry.command(&words, "").fails(1);
+        assert!(told.contains("hint: `auth_file`"), "{told}");
         let named = [&words[..], &["--authfile", file]].concat();
         let mut told = vec![registry.command(&named, "").ok()];
         assert!(tag(&registry.admin(), "up.example/a", "1").is_some());
@@ -44,7 +49,9 @@ fn the_file_that_is_named_is_logged_in_with_and_not_shown() {
             .scratch()
             .file("wrong.json", auth_file(&upstream, "wrong"));
         let named = [&words[..], &["--authfile", wrong.to_str().unwrap()]].concat();
-        told.push(registry.command(&named, "").fails(1));
+        let refused = registry.command(&named, "").fails(1);
+        assert!(refused.contains("hint: `auth_file`"), "{refused}");
+        told.push(refused);
         told.push(registry.log());
         let told = told.concat();
         assert!(
@@ -98,5 +105,30 @@ fn what_the_configuration_says_counts_before_what_is_found() {
     registry.command(&words, "").ok();
     let named = [&words[..], &["--authfile", wrong.to_str().unwrap()]].concat();
     registry.command(&named, "").fails(1);
+    registry.finish().no_uploads();
+}
+
+#[test]
+fn credentials_that_others_can_read_are_told_of_once_until_that_is_mended() {
+    let scratch = harness::Scratch::new();
+    let file = scratch.file("auth.json", "{\"auths\": {}}");
+    let set = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    let section = |name: &str| {
+        let file = file.display();
+        format!("[[upstream]]\nname = \"{name}\"\nauth_file = \"{file}\"\n")
+    };
+    let config = ["one.example", "two.example"].map(section).concat();
+    set(0o644);
+    let mut registry = Registry::with().config(config).start();
+    let mend = format!("chmod 600 {}", file.display());
+    let warnings = |registry: &Registry| registry.log().matches(&mend).count();
+    assert_eq!(warnings(&registry), 1);
+    registry.signal(Signal::HUP);
+    eventually("it is told again", || warnings(&registry) == 2);
+    set(0o600);
+    registry.restart();
+    registry.stop();
+    assert_eq!(warnings(&registry), 2);
+    registry.start_again();
     registry.finish().no_uploads();
 }

@@ -1,5 +1,6 @@
 //! Content that commands and jobs bring in from other registries.
 
+mod dry_run;
 mod image;
 mod job;
 mod login;

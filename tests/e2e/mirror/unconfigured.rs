@@ -47,6 +47,8 @@ fn a_registry_that_the_system_does_not_trust_is_not_copied_from() {
     let report = document(&registry, &["image", &source], 1);
     let because = report["images"][0]["because"].as_str().expect("a reason");
     assert!(because.contains("certificate"), "{because}");
+    let told = registry.command(&["mirror", "image", &source], "").fails(1);
+    assert!(told.contains("hint: `ca_file`"), "{told}");
     assert_eq!(upstream.asked().len(), 0);
     registry.finish().no_uploads();
 }

@@ -48,7 +48,10 @@ impl Error {
             Self::Destination | Self::OwnSource { .. } | Self::SeveralTags => {
                 failure.exit(Exit::Usage)
             }
-            Self::NoJobs => failure.hint("the configuration file says what is to be synced"),
+            Self::NoJobs => {
+                let hint = "write one, and reload the server; `roadstead mirror image` needs none";
+                failure.hint(hint)
+            }
             Self::OtherRegistry { .. } => {
                 let hint = "write a place here without a registry, or with this one's address";
                 failure.hint(hint).exit(Exit::Usage)

@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 pub(super) use self::error::Error;
 use self::meaning::Meaning;
 pub(super) use self::meaning::Names;
+use crate::admin::command::WantedJobs;
 use crate::admin::report::{Jobs, Mirrored, Planned, Ran, RanJob, Report};
 use crate::admin::wanted::Wanted;
 use crate::admin::watch::Watch;
@@ -79,21 +80,12 @@ impl Mirroring {
         Ok(Report::Mirrored(Box::new(mirrored)))
     }
 
-    /// Runs jobs, or waits for those that run, until all have ended.
-    pub(super) async fn run(&self, mut jobs: Vec<String>, watch: &Watch) -> Result<Report, Error> {
-        let known = self.roster.names();
-        if known.is_empty() {
-            return Err(Error::NoJobs);
+    /// Runs jobs, or waits for those that run, until all have ended; or says what that would come to.
+    pub(super) async fn run(&self, wanted: WantedJobs, watch: &Watch) -> Result<Report, Error> {
+        let jobs = self.named(wanted.names)?;
+        if wanted.dry_run {
+            return self.plan(jobs, watch).await;
         }
-        if jobs.is_empty() {
-            jobs.clone_from(&known);
-        }
-        if let Some(unknown) = jobs.iter().find(|name| !known.contains(name)) {
-            let name = unknown.clone();
-            return Err(Error::UnknownJob { name, known });
-        }
-        jobs.sort();
-        jobs.dedup();
         let mut runs = Vec::new();
         for name in jobs {
             // One that a new configuration took away a moment ago is no longer to be run.
@@ -106,7 +98,44 @@ impl Mirroring {
         if ran.iter().any(|job| job.run.result == Ended::Stopped) {
             return Err(Error::Stopped);
         }
-        Ok(Report::Ran(Ran { jobs: ran }))
+        Ok(Report::Ran(Ran::Ended { jobs: ran }))
+    }
+
+    /// Says what running jobs would come to. Those that run are not disturbed.
+    async fn plan(&self, jobs: Vec<String>, watch: &Watch) -> Result<Report, Error> {
+        let copies: Vec<_> = jobs.iter().map(|_| Progress::default()).collect();
+        let work = async {
+            let mut plans = Vec::new();
+            for (name, progress) in jobs.into_iter().zip(&copies) {
+                match self.roster.plan(&name, progress, &watch.stop).await {
+                    Some(Ok(Some(plan))) => plans.push((name, Ok(plan))),
+                    Some(Ok(None)) => return Err(Error::Stopped),
+                    Some(Err(because)) => plans.push((name, Err(because))),
+                    // A new configuration took it away a moment ago.
+                    None => {}
+                }
+            }
+            Ok(Report::Ran(Ran::planned(plans)))
+        };
+        watch.look_on(&copies, work).await
+    }
+
+    /// The jobs of these names, each once; all, if there are no names.
+    fn named(&self, mut names: Vec<String>) -> Result<Vec<String>, Error> {
+        let known = self.roster.names();
+        if known.is_empty() {
+            return Err(Error::NoJobs);
+        }
+        if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
+            let name = unknown.clone();
+            return Err(Error::UnknownJob { name, known });
+        }
+        if names.is_empty() {
+            return Ok(known);
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     /// Tells how the jobs stand.

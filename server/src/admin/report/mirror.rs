@@ -32,11 +32,36 @@ pub(crate) struct Mirrored {
     pub(crate) outcome: Outcome,
 }
 
-/// What running jobs came to.
+/// What running jobs came to, or would come to. The key `dryRun` tells documents apart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Ran {
-    /// Each of them.
-    pub(crate) jobs: Vec<RanJob>,
+#[serde(untagged)]
+pub(crate) enum Ran {
+    /// They were only planned.
+    #[serde(rename_all = "camelCase")]
+    Planned {
+        /// That nothing was run.
+        dry_run: bool,
+        /// Each of them.
+        jobs: Vec<PlannedJob>,
+    },
+    /// They ran.
+    Ended {
+        /// Each of them.
+        jobs: Vec<RanJob>,
+    },
+}
+
+/// What running a job would come to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PlannedJob {
+    /// Its name.
+    pub(crate) name: String,
+    /// Why that could not be found out, if it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) because: Option<String>,
+    /// What would be copied.
+    #[serde(flatten)]
+    pub(crate) plan: Plan,
 }
 
 /// What running a job came to.
@@ -122,6 +147,61 @@ impl From<Outcome> for Mirrored {
         Self {
             result: Ended::of(&outcome),
             outcome,
+        }
+    }
+}
+
+impl Planned {
+    /// How carrying it out would end, as far as that can be told.
+    pub(crate) fn end(&self) -> Ended {
+        end(&self.plan)
+    }
+}
+
+impl PlannedJob {
+    /// How running it would end, as far as that can be told.
+    pub(crate) fn end(&self) -> Ended {
+        match self.because {
+            Some(_) => Ended::Failed,
+            None => end(&self.plan),
+        }
+    }
+}
+
+fn end(plan: &Plan) -> Ended {
+    let (totals, not_pruned) = (&plan.totals, &plan.not_pruned);
+    match (totals.failed, not_pruned.is_empty()) {
+        (0, true) => Ended::Done,
+        (failed, true) if failed == totals.images => Ended::Failed,
+        _ => Ended::Partly,
+    }
+}
+
+impl Ran {
+    /// What these jobs would come to, each with its plan or with why there is none.
+    pub(crate) fn planned(jobs: impl IntoIterator<Item = (String, Result<Plan, String>)>) -> Self {
+        let job = |(name, plan)| {
+            let (because, plan) = match plan {
+                Ok(plan) => (None, plan),
+                Err(because) => (Some(because), Plan::default()),
+            };
+            PlannedJob {
+                name,
+                because,
+                plan,
+            }
+        };
+        Self::Planned {
+            dry_run: true,
+            jobs: jobs.into_iter().map(job).collect(),
+        }
+    }
+
+    /// How each job ended, or would, as far as that can be told.
+    pub(crate) fn ends(&self) -> Vec<Ended> {
+        match self {
+            Self::Ended { jobs } => jobs.iter().map(|job| job.run.result).collect(),
+            Self::Planned { jobs, .. } => jobs.iter().map(PlannedJob::end).collect(),
         }
     }
 }

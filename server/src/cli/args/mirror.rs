@@ -27,6 +27,9 @@ pub(in crate::cli) enum Mirror {
         /// Which [default: all]
         #[arg(value_name = "JOB")]
         jobs: Vec<String>,
+        /// Only say what would be copied, and how much that is
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         format: Format,
     },

@@ -1,24 +1,25 @@
 //! `roadstead mirror`: content from other registries.
 //!
-//! Owns what a command line of images means, as far as that can be told without the server, and which
-//! exit code what is missing has.
+//! Owns what a command line of images means, as far as that can be told without the server. How what is
+//! reported reads, and which exit code it has, is found out beside.
 
+mod advice;
 mod authfile;
 mod list;
 mod text;
+mod verdict;
 
 use roadstead_mirror::job::{InvalidSource, SourceRef};
 
 use crate::admin::client::{ask, ask_watching};
-use crate::admin::command::Command;
+use crate::admin::command::{Command, WantedJobs};
 use crate::admin::failure::{Exit, Failure};
-use crate::admin::report::{Mirrored, Planned, Ran, Report};
+use crate::admin::report::Report;
 use crate::admin::wanted::{Destination, Wanted};
 use crate::cli::args::{Image, Mirror};
 use crate::cli::print;
 use crate::cli::progress::Lines;
 use crate::config::Source;
-use crate::jobs::record::Ended;
 
 /// Carries out one of the commands.
 ///
@@ -27,17 +28,24 @@ use crate::jobs::record::Ended;
 pub(super) fn run(source: &Source, command: Mirror) -> Result<(), Failure> {
     match command {
         Mirror::Image(flags) => image(source, flags),
-        Mirror::Run { jobs, format } => match wait(source, &Command::MirrorRun { jobs })? {
-            Report::Ran(ran) => {
-                if format.json {
-                    print::json(&ran)?;
-                } else {
-                    print::text(&text::ran(&ran))?;
+        Mirror::Run {
+            jobs: names,
+            dry_run,
+            format,
+        } => {
+            let jobs = WantedJobs { names, dry_run };
+            match wait(source, &Command::MirrorRun { jobs })? {
+                Report::Ran(ran) => {
+                    if format.json {
+                        print::json(&ran)?;
+                    } else {
+                        print::text(&text::ran(&ran))?;
+                    }
+                    verdict::jobs(&ran)
                 }
-                missing_of_jobs(&ran)
+                _ => Err(Failure::other_report()),
             }
-            _ => Err(Failure::other_report()),
-        },
+        }
         Mirror::Status { format } => match ask(source, &Command::MirrorStatus)? {
             Report::Jobs(jobs) if format.json => print::json(&jobs),
             Report::Jobs(jobs) => print::text(&text::jobs(&jobs)),
@@ -68,9 +76,9 @@ fn image(source: &Source, flags: Image) -> Result<(), Failure> {
             if format.json {
                 print::json(&planned)?;
             } else {
-                print::text(&text::planned(&planned))?;
+                print::text(&text::planned(&planned.plan))?;
             }
-            unplannable(&planned)
+            verdict::plan(&planned)
         }
         Report::Mirrored(mirrored) => {
             if format.json {
@@ -78,7 +86,7 @@ fn image(source: &Source, flags: Image) -> Result<(), Failure> {
             } else {
                 print::text(&text::outcome(&mirrored.outcome))?;
             }
-            missing(&mirrored)
+            verdict::copy(&mirrored)
         }
         _ => Err(Failure::other_report()),
     }
@@ -94,8 +102,11 @@ fn wait(source: &Source, command: &Command) -> Result<Report, Failure> {
 /// the address of this registry looks like a source; the server knows better.
 fn named(words: &[String]) -> Result<(Vec<SourceRef>, Option<Destination>), Failure> {
     let refused = |word: &str, error: &InvalidSource| {
-        let failure = Failure::because(format!("mirror {word}"), error);
-        failure.exit(Exit::Usage)
+        let failure = Failure::because(format!("mirror {word}"), error).exit(Exit::Usage);
+        match without_scheme(word) {
+            Some(rest) => failure.hint(format!("write it without a scheme: {rest}")),
+            None => failure,
+        }
     };
     let mut sources = Vec::new();
     for (place, word) in words.iter().enumerate() {
@@ -112,47 +123,10 @@ fn named(words: &[String]) -> Result<(Vec<SourceRef>, Option<Destination>), Fail
     Ok((sources, None))
 }
 
-/// The failure that a plan is which cannot be carried out in full.
-fn unplannable(planned: &Planned) -> Result<(), Failure> {
-    let (totals, not_pruned) = (&planned.plan.totals, &planned.plan.not_pruned);
-    if totals.failed == 0 && not_pruned.is_empty() {
-        return Ok(());
-    }
-    let failure = Failure::new("plan everything that is wanted");
-    let failure = failure.since("something is missing, the report says what");
-    let is_all = totals.failed == totals.images && not_pruned.is_empty();
-    let result = if is_all { Ended::Failed } else { Ended::Partly };
-    judge(result, failure)
-}
-
-/// The failure that a copy is of which something is missing.
-fn missing(mirrored: &Mirrored) -> Result<(), Failure> {
-    let failure = Failure::new("copy everything that is wanted");
-    let failure = failure.since("something is missing, the report says what");
-    let failure = failure.hint("the same command copies what is missing, and nothing twice");
-    judge(mirrored.result, failure)
-}
-
-/// The failure that runs are of which something is missing.
-fn missing_of_jobs(ran: &Ran) -> Result<(), Failure> {
-    let results = ran.jobs.iter().map(|job| job.run.result);
-    let worst = results.reduce(|worst, result| match (worst, result) {
-        (Ended::Done, Ended::Done) => Ended::Done,
-        (Ended::Failed, Ended::Failed) => Ended::Failed,
-        _ => Ended::Partly,
-    });
-    let failure = Failure::new("bring everything that the jobs are for");
-    let failure = failure.since("something is missing, the report says what");
-    let failure = failure.hint("`roadstead mirror run` brings what is missing, and nothing twice");
-    judge(worst.unwrap_or(Ended::Done), failure)
-}
-
-fn judge(result: Ended, failure: Failure) -> Result<(), Failure> {
-    match result {
-        Ended::Done => Ok(()),
-        Ended::Partly => Err(failure.exit(Exit::Partly)),
-        Ended::Failed | Ended::Stopped => Err(failure),
-    }
+/// What follows the scheme of a URL, which people copy from a browser.
+fn without_scheme(word: &str) -> Option<&str> {
+    let mut schemes = ["https://", "http://"].into_iter();
+    schemes.find_map(|scheme| word.strip_prefix(scheme))
 }
 
 #[cfg(test)]
@@ -185,5 +159,15 @@ mod tests {
             assert_eq!(failure.exit, Exit::Usage);
             assert!(failure.because[0].contains("docker.io/"), "{failure:?}");
         }
+    }
+
+    #[test]
+    fn a_url_is_told_how_it_is_written() {
+        let failure = named(&["https://quay.io/a:1".to_owned()]).unwrap_err();
+        let hint = "write it without a scheme: quay.io/a:1";
+        assert_eq!(
+            (failure.exit, failure.hint.as_deref()),
+            (Exit::Usage, Some(hint))
+        );
     }
 }

@@ -5,15 +5,14 @@
 
 use std::fmt::Write;
 
-use roadstead_mirror::job::{NotPruned, Outcome, State};
+use roadstead_mirror::job::{CutShort, NotPruned, Outcome, Report as Plan, State};
 
-use crate::admin::report::{Job, JobState, Jobs, Planned, Ran};
+use crate::admin::report::{Job, JobState, Jobs, Ran};
 use crate::cli::print;
-use crate::jobs::record::LastRun;
+use crate::jobs::record::{Ended, LastRun};
 
 /// What would be copied, and how much that is.
-pub(super) fn planned(planned: &Planned) -> String {
-    let plan = &planned.plan;
+pub(super) fn planned(plan: &Plan) -> String {
     let head = ["IMAGE", "", "FETCH", "HERE", "GOES TO"].map(str::to_owned);
     let rows = plan.images.iter().map(|image| {
         [
@@ -67,6 +66,9 @@ pub(super) fn outcome(outcome: &Outcome) -> String {
         let _ = writeln!(text, "removed {tag}");
     }
     not_pruned(&mut text, &outcome.not_pruned);
+    if let Some(CutShort::Failed { because }) = &outcome.cut_short {
+        let _ = writeln!(text, "ended early: {because}");
+    }
     let totals = &outcome.totals;
     let counts = [
         (totals.unchanged, "unchanged"),
@@ -90,21 +92,43 @@ fn summary(images: u64, most: String, others: &[(u64, &str)]) -> String {
     format!("{}: {}", print::count(images, "image"), parts.join(", "))
 }
 
-/// What became of each job that was run.
+/// What became of each job that was run, or would.
 pub(super) fn ran(ran: &Ran) -> String {
     let mut text = String::new();
-    for job in &ran.jobs {
-        let _ = writeln!(text, "{}: {}", job.name, job.run.result.name());
-        let told = match (&job.outcome, &job.run.because) {
-            (Some(done), _) => outcome(done),
-            (None, Some(because)) => format!("{because}\n"),
-            (None, None) => String::new(),
-        };
-        for line in told.lines() {
-            let _ = writeln!(text, "  {line}");
+    match ran {
+        Ran::Ended { jobs } => {
+            for job in jobs {
+                let told = match (&job.outcome, &job.run.because) {
+                    (Some(done), _) => outcome(done),
+                    (None, Some(because)) => because.clone(),
+                    (None, None) => String::new(),
+                };
+                section(&mut text, &job.name, job.run.result.name(), &told);
+            }
+        }
+        Ran::Planned { jobs, .. } => {
+            for job in jobs {
+                let stands = match job.end() {
+                    Ended::Done => "planned",
+                    Ended::Partly => "planned in part",
+                    Ended::Failed | Ended::Stopped => "failed",
+                };
+                match &job.because {
+                    Some(because) => section(&mut text, &job.name, stands, because),
+                    None => section(&mut text, &job.name, stands, &planned(&job.plan)),
+                }
+            }
         }
     }
     text
+}
+
+/// A job, how it stands in a word, and what more there is to say.
+fn section(text: &mut String, job: &str, stands: &str, told: &str) {
+    let _ = writeln!(text, "{job}: {stands}");
+    for line in told.lines() {
+        let _ = writeln!(text, "  {line}");
+    }
 }
 
 /// How the jobs stand.
@@ -219,6 +243,9 @@ mod tests {
                 image("3", State::Left, None),
             ],
             pruned: vec!["quay.io/a:4".to_owned()],
+            cut_short: Some(CutShort::Failed {
+                because: "the disk is full".to_owned(),
+            }),
             totals: Totals {
                 images: 3,
                 copied: 1,
@@ -229,6 +256,7 @@ mod tests {
             ..Outcome::default()
         };
         let expected = "failed quay.io/a:2: it burned\nleft quay.io/a:3\nremoved quay.io/a:4\n\
+            ended early: the disk is full\n\
             3 images: copied 1, 1 failed, 1 left\nfetched 0 B, 0 B were here\n";
         assert_eq!(outcome(&done), expected);
     }
