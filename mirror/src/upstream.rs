@@ -55,6 +55,11 @@ impl Location {
         &self.authority
     }
 
+    /// Whether it is reached by https.
+    pub fn is_encrypted(&self) -> bool {
+        self.url.scheme_str() == Some("https")
+    }
+
     /// The URL as it was written.
     pub(crate) fn url(&self) -> &Uri {
         &self.url

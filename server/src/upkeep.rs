@@ -180,9 +180,9 @@ impl Upkeep {
             }
             let upstream = &source.pull_through;
             let asked = if *is_manifest {
-                upstream.manifest(&place, *digest).await.map(drop)
+                upstream.repair_manifest(&place, *digest).await
             } else {
-                upstream.blob(&place, *digest).await.map(drop)
+                upstream.repair_blob(&place, *digest).await
             };
             match asked {
                 Ok(()) => info!(%repo, %digest, "An upstream sends lost content again"),

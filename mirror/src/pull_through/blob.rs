@@ -42,6 +42,18 @@ impl PullThrough {
         given
     }
 
+    /// Has a blob fetched that was lost here.
+    ///
+    /// # Errors
+    /// As [`PullThrough::blob`].
+    ///
+    /// # Cancel safety
+    /// Dropped, what was begun goes on.
+    pub async fn repair_blob(&self, place: &Place, digest: Digest) -> Result<(), Arc<Error>> {
+        let fetched = self.blob_because(place, digest, Cause::Repair).await;
+        fetched.map(drop)
+    }
+
     pub(super) async fn blob_because(
         &self,
         place: &Place,

@@ -93,6 +93,23 @@ impl PullThrough {
         self.missed(&repo, place, &reference, What::Manifest).await
     }
 
+    /// Has a manifest fetched that was lost here.
+    ///
+    /// # Errors
+    /// As [`PullThrough::manifest`].
+    ///
+    /// # Cancel safety
+    /// Dropped, what was begun goes on.
+    pub async fn repair_manifest(
+        self: &Arc<Self>,
+        place: &Place,
+        digest: Digest,
+    ) -> Result<(), Arc<Error>> {
+        let reference = Reference::Digest(digest);
+        let fetched = self.join(place, &reference, None, Cause::Repair).await;
+        fetched.map(drop)
+    }
+
     async fn missed(
         self: &Arc<Self>,
         repo: &Repo,

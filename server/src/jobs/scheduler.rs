@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use roadstead_certs::Clock;
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,7 @@ const LOOK: Duration = Duration::from_mins(1);
 /// # Cancel safety
 /// Dropped, it is as with `stop`.
 pub(crate) async fn run(roster: Roster, clock: Clock, stop: CancellationToken) {
-    let mut waiting = JoinSet::new();
+    let mut waiting = FuturesUnordered::new();
     let mut followed = BTreeSet::new();
     loop {
         let mut pause = LOOK;
@@ -35,7 +36,7 @@ pub(crate) async fn run(roster: Roster, clock: Clock, stop: CancellationToken) {
                 Ok(left) if !left.is_zero() => pause = pause.min(left),
                 _ => {
                     followed.insert(name.clone());
-                    waiting.spawn(follow(roster.clone(), name));
+                    waiting.push(follow(roster.clone(), name));
                 }
             }
         }
@@ -43,8 +44,8 @@ pub(crate) async fn run(roster: Roster, clock: Clock, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = roster.changed() => {}
             () = sleep(pause) => {}
-            Some(ended) = waiting.join_next() => {
-                followed.remove(&ended.expect("waiting does not panic"));
+            Some(ended) = waiting.next() => {
+                followed.remove(&ended);
             }
         }
     }

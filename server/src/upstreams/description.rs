@@ -117,11 +117,7 @@ fn describe(upstream: &Upstream, proxies: &ProxyVariables) -> Result<Description
         Some(proxy) => Proxies::always(&proxy.reveal(), &proxies.no),
         None => of_environment(proxies),
     };
-    if upstream
-        .locations
-        .iter()
-        .any(|location| location.authority().port() == 80)
-    {
+    if !upstream.locations.iter().all(Location::is_encrypted) {
         warn!(upstream = %upstream.name, "An upstream is reached without encryption");
     }
     Ok(Description {
