@@ -75,7 +75,7 @@ async fn what_has_come_is_read_before_the_rest_has() {
     let begun = Instant::now();
     assert_eq!(late.read(500_000, 10).await.expect("it has come").len(), 10);
     assert!(
-        begun.elapsed() < Duration::from_secs(1),
+        begun.elapsed() < Duration::from_secs(5),
         "{:?}",
         begun.elapsed()
     );

@@ -14,7 +14,16 @@ mod seen;
 mod serve;
 mod town;
 
+use std::time::Duration;
+
 use harness::{Anonymous, Registry, Upstream};
+
+/// How long whoever asks for what is held may wait: two seconds, which are insisted on where nothing
+/// else happens on the machine.
+fn soon() -> Duration {
+    let is_idle = std::env::var_os("ROADSTEAD_LONG").is_some();
+    Duration::from_secs(if is_idle { 2 } else { 6 })
+}
 
 /// A registry that pulls through from this upstream, which it calls `up.example`.
 fn registry(upstream: &Upstream, more: &str) -> Registry {

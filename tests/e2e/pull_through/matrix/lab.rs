@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use harness::upstream::UpstreamSetup;
@@ -14,10 +14,8 @@ use http::Method;
 use serde_json::json;
 
 use super::{Expected, Missing, Tag};
-use crate::pull_through::section;
+use crate::pull_through::{section, soon};
 
-/// How long who asks for what is held may wait.
-const SOON: Duration = Duration::from_secs(2);
 /// How large each layer is, in bytes.
 const LAYER: u64 = 256 * 1024;
 /// Where all of it lies, here and there.
@@ -187,7 +185,7 @@ impl Lab {
             let begun = Instant::now();
             let answer = client.request(method, path).send().expect(200);
             let took = begun.elapsed();
-            assert!(took < SOON, "{took:?} for {path}");
+            assert!(took < soon(), "{took:?} for {path}");
             answer
         };
         let path = format!("/v2/{HERE}/manifests/held");
