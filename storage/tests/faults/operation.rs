@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use roadstead_storage::oci::{Algorithm, Manifest};
-use roadstead_storage::{Error, ScrubOptions, Store, Target, Upload, UploadId};
+use roadstead_storage::{Error, Fetch, FetchWriter, ScrubOptions, Store, Target, Upload, UploadId};
 
 use crate::common::{alice, image, repo, sha256, tag, try_put};
 use crate::lab::{BEGUN, LAYER, Lab, Scene, plain, referrer};
+
+/// What another registry has.
+const FETCHED: &[u8] = b"fetched";
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub(crate) enum Operation {
     DeleteManifest,
     DeleteTag,
     EmptyTrash,
+    Fetch,
+    FetchOn,
     Finish,
     Head,
     Mount,
@@ -44,7 +49,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::Append,
         Self::BackUpAgain,
         Self::BackUpAnew,
@@ -57,6 +62,8 @@ impl Operation {
         Self::DeleteManifest,
         Self::DeleteTag,
         Self::EmptyTrash,
+        Self::Fetch,
+        Self::FetchOn,
         Self::Finish,
         Self::Head,
         Self::Mount,
@@ -106,6 +113,11 @@ impl Operation {
                 Self::Collect.run(lab).await.expect("collects");
                 lab.pass_days(2);
             }
+            Self::FetchOn => {
+                let mut writer = begin_fetch(lab.store()).await.expect("begins");
+                let begun = writer.append(Bytes::from_static(&FETCHED[..3])).await;
+                begun.expect("takes bytes");
+            }
             // The promise of the push is old.
             Self::Head | Self::Mount => lab.pass_days(1),
             Self::BackUpAnew => {
@@ -120,6 +132,13 @@ impl Operation {
         match self.run(lab).await {
             Err(Error::UploadUnknown) if self == Self::Finish => push(lab.store(), BEGUN).await,
             Err(Error::UploadUnknown) => Ok(()),
+            // The blob was there before what failed.
+            Err(Error::FetchInterrupted) => {
+                let there = lab.store().repo(&repo("c"));
+                let is_linked = there.link_confirmed(sha256(FETCHED)).await?;
+                assert!(is_linked, "it is in the store");
+                Ok(())
+            }
             done => done,
         }
     }
@@ -150,6 +169,7 @@ impl Operation {
                 a.delete_manifest(digest).await.map(drop)
             }
             Self::DeleteTag => a.delete_tag(&tag("v1")).await.map(drop),
+            Self::Fetch | Self::FetchOn => fetch(store).await,
             Self::Finish => resume(lab).await?.commit(sha256(BEGUN)).await.map(drop),
             Self::Head => a.blob_size(sha256(LAYER)).await.map(drop),
             Self::Mount => c.mount(sha256(LAYER), &repo("a")).await.map(drop),
@@ -184,6 +204,25 @@ async fn begin(store: &Store) -> Result<UploadId, Error> {
     store
         .begin_upload(&repo("c"), &alice(), Algorithm::Sha256)
         .await
+}
+
+/// Fetches a blob, or goes on where the last fetch stopped, in two pieces where there are two left.
+async fn fetch(store: &Store) -> Result<(), Error> {
+    let mut writer = begin_fetch(store).await?;
+    let here = usize::try_from(writer.offset()).expect("a small blob");
+    writer.reserve(FETCHED.len() as u64).await?;
+    for piece in FETCHED[here..].chunks(5) {
+        writer.append(Bytes::from_static(piece)).await?;
+    }
+    writer.commit(&repo("c")).await.map(drop)
+}
+
+async fn begin_fetch(store: &Store) -> Result<FetchWriter, Error> {
+    match store.fetch(sha256(FETCHED)).await? {
+        Fetch::Begun(writer) => Ok(writer),
+        // Its last step was not what failed, or the first of them is still at it.
+        Fetch::Held | Fetch::Joined(_) => Err(Error::FetchInterrupted),
+    }
 }
 
 async fn push(store: &Store, bytes: &'static [u8]) -> Result<(), Error> {

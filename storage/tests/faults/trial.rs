@@ -212,7 +212,9 @@ async fn settle(operation: Operation, lab: &mut Lab, what: &str) {
         let collected = in_time(collection).await;
         collected.unwrap_or_else(|error| panic!("{what}; collecting: {error:?}"));
     }
-    for folder in ["tmp", "uploads", "trash"] {
+    let has_fetched = lab.root().join("fetches").exists();
+    let fetches = has_fetched.then_some("fetches");
+    for folder in ["tmp", "uploads", "trash"].into_iter().chain(fetches) {
         let left = files_below(&lab.root().join(folder));
         assert_eq!(left, NONE, "{what}; at last");
     }
