@@ -144,7 +144,7 @@ impl<'a> Collection<'a> {
     /// Everything that manifests need.
     fn mark(&mut self, collected: &mut Collected) -> Result<HashSet<Digest>, Error> {
         let mut needed = HashSet::new();
-        for name in self.repositories()? {
+        for name in walk::all_repositories(&self.shared.layout.repos())? {
             let repo = Files::new(Arc::clone(self.shared), name);
             for digest in repo.manifest_digests()? {
                 check_stop(self.stop)?;
@@ -191,7 +191,7 @@ impl<'a> Collection<'a> {
             }
             self.breath.take();
         }
-        for name in self.repositories()? {
+        for name in walk::all_repositories(&self.shared.layout.repos())? {
             for blob in walk::digests(&layout.repo(&name).blobs())? {
                 if let Some((_, linked_in)) = candidates.get_mut(&blob) {
                     linked_in.push(name.clone());
@@ -265,14 +265,5 @@ impl<'a> Collection<'a> {
         self.now
             .duration_since(since)
             .is_ok_and(|age| age >= self.shared.config.gc_grace)
-    }
-
-    fn repositories(&self) -> Result<Vec<RepoName>, Error> {
-        let mut names = Vec::new();
-        walk::repositories(&self.shared.layout.repos(), &mut |name| {
-            names.push(name);
-            Ok(())
-        })?;
-        Ok(names)
     }
 }

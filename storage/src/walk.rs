@@ -47,6 +47,16 @@ pub(crate) fn digests(dir: &Path) -> Result<Vec<Digest>, Error> {
     Ok(digests)
 }
 
+/// Every repository below `repos`, a parent before its children: for who changes them on the way.
+pub(crate) fn all_repositories(repos: &Path) -> Result<Vec<RepoName>, Error> {
+    let mut all = Vec::new();
+    repositories(repos, &mut |name| {
+        all.push(name);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
 /// Calls `visit` with every repository below `repos`, a parent before its children.
 pub(crate) fn repositories(
     repos: &Path,

@@ -92,7 +92,7 @@ impl PullThrough {
             return Ok(());
         }
         let arrived = self.join(place, reference, None, Cause::Companion).await?;
-        let given = self.given_arrived(&repo, arrived, None).await?;
+        let given = self.given_arrived(&repo, arrived).await?;
         let stored = given.stored;
         let media_type = Some(stored.media_type.as_str());
         let Ok(manifest) = Manifest::parse(media_type, stored.bytes) else {

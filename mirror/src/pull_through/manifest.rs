@@ -56,7 +56,7 @@ impl PullThrough {
                 self.tell_served(What::Tag, how);
                 let age = Duration::ZERO;
                 self.client.notes().tell(Note::Stale { age });
-                return self.given_arrived(&repo, arrived, None).await;
+                return self.given_arrived(&repo, arrived).await;
             }
             Ok(Err(error)) => Some(error),
             Err(_) => None,
@@ -124,21 +124,23 @@ impl PullThrough {
             How::Failed
         };
         self.tell_served(what, how);
-        self.given_arrived(repo, arrived?, None).await
+        self.given_arrived(repo, arrived?).await
     }
 
     pub(super) async fn given_arrived(
         &self,
         repo: &Repo,
         arrived: Arrived,
-        stale: Option<Stale>,
     ) -> Result<Given, Arc<Error>> {
         match arrived {
             Arrived::Kept(digest) => {
-                let given = self.given(repo, digest, stale).await?;
+                let given = self.given(repo, digest, None).await?;
                 given.ok_or_else(gone)
             }
-            Arrived::Passing(stored) => Ok(Given { stored, stale }),
+            Arrived::Passing(stored) => Ok(Given {
+                stored,
+                stale: None,
+            }),
         }
     }
 

@@ -184,11 +184,6 @@ impl<'a> Scrub<'a> {
     }
 
     fn repositories(&self) -> Result<Vec<RepoName>, Error> {
-        let mut names = Vec::new();
-        walk::repositories(&self.shared.layout.repos(), &mut |name| {
-            names.push(name);
-            Ok(())
-        })?;
-        Ok(names)
+        walk::all_repositories(&self.shared.layout.repos())
     }
 }

@@ -130,7 +130,7 @@ impl<'a> Trim<'a> {
         let mut candidates = Vec::new();
         let mut layers = Layers::default();
         let mut needed = HashSet::new();
-        for name in self.repositories()? {
+        for name in walk::all_repositories(&self.shared.layout.repos())? {
             let census = self.census(&name, true)?;
             needed.extend(census.needed);
             let repository = Arc::new(name);
@@ -235,15 +235,6 @@ impl<'a> Trim<'a> {
             self.breath.take();
         }
         Ok(layers)
-    }
-
-    fn repositories(&self) -> Result<Vec<RepoName>, Error> {
-        let mut names = Vec::new();
-        walk::repositories(&self.shared.layout.repos(), &mut |name| {
-            names.push(name);
-            Ok(())
-        })?;
-        Ok(names)
     }
 }
 
