@@ -12,6 +12,7 @@ mod flight;
 pub mod job;
 mod net;
 mod note;
+pub mod openshift;
 mod passing;
 mod pull_through;
 mod secret;
