@@ -24,7 +24,7 @@ pub struct SignatureStore(Kind);
 #[derive(Clone)]
 enum Kind {
     Given(Vec<GivenSignature>),
-    Web(Web),
+    Web(Box<Web>),
 }
 
 /// A signature that somebody brought along.
@@ -62,7 +62,7 @@ impl SignatureStore {
     /// One on the web, which is asked by way of this network. Its URL is the administrator's, and may be of
     /// a private network; where it redirects to may not.
     pub fn on_web(url: StoreUrl, network: &Network) -> Self {
-        Self(Kind::Web(Web::new(url, network)))
+        Self(Kind::Web(Box::new(Web::new(url, network))))
     }
 
     /// One that was brought along.

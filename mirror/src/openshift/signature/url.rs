@@ -86,7 +86,8 @@ mod tests {
     fn check(store: &str, expected: &str) {
         let release = format!("sha256:{HEX}").parse().unwrap();
         let store: StoreUrl = store.parse().unwrap();
-        assert_eq!(store.of(&release, 9), expected.replace("HEX", HEX));
+        let found = store.of(&release, 9).to_string();
+        assert_eq!(found, expected.replace("HEX", HEX));
     }
 
     #[test]
