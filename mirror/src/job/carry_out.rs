@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use roadstead_storage::oci::{Digest, Manifest};
+use roadstead_storage::oci::{Digest, Manifest, RepoName};
 use roadstead_storage::{Origin, Put, Repo, Store};
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -16,7 +16,7 @@ use super::crowd;
 use super::event::{Event, Watch};
 use super::failure::{Failure, in_words};
 use super::holding;
-use super::image::{Image, Node};
+use super::image::{Image, Node, Target};
 use super::outcome::{CutShort, ImageOutcome, NotPruned, Outcome, State, Totals};
 use super::plan::Plan;
 use super::prune::Pruning;
@@ -87,11 +87,22 @@ impl Plan {
 
 impl Work<'_> {
     async fn all(&self) -> Result<(), Arc<Error>> {
-        let mut copies = Vec::with_capacity(self.plan.images.len());
-        for (place, image) in self.plan.images.iter().enumerate() {
-            copies.push(self.settle(place, image));
+        let images = self.plan.images.iter().enumerate();
+        let (last, first): (Vec<_>, Vec<_>) = images.partition(|(_, image)| image.is_last());
+        let settle = |images: Vec<_>| {
+            let mut copies = Vec::with_capacity(images.len());
+            for (place, image) in images {
+                copies.push(self.settle(place, image));
+            }
+            crowd::all(AT_ONCE, copies)
+        };
+        settle(first).await?;
+        match self.missing() {
+            0 => drop(settle(last).await?),
+            missing => last
+                .into_iter()
+                .for_each(|(place, _)| self.leave(place, missing)),
         }
-        crowd::all(AT_ONCE, copies).await?;
         for pruning in &self.plan.prunings {
             self.prune(pruning).await;
         }
@@ -118,20 +129,52 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// How many images did not come, and should have.
+    fn missing(&self) -> usize {
+        let done = self.done();
+        let states = done.images.iter().flatten();
+        states.filter(|(state, _)| *state == State::Failed).count()
+    }
+
+    /// Notes that an image does not come, since it would name what is missing.
+    fn leave(&self, place: usize, missing: usize) {
+        let because = format!("{missing} of what it needs could not be copied");
+        let image = &self.plan.images[place];
+        let settled = match image.state {
+            State::Changed | State::New => (State::Left, Some(because)),
+            state => (state, image.because.clone()),
+        };
+        self.done().images[place] = Some(settled);
+    }
+
     async fn copy(&self, image: &Image) -> Result<(), Failure> {
         let Some(target) = &image.target else {
             return Ok(());
         };
-        let mut blobs = Vec::with_capacity(image.needs.len());
-        for need in &image.needs {
-            blobs.push(self.blobs.ensure(*need, &target.remote, &target.local));
+        // Where people look for it, it appears last.
+        for place in &target.also {
+            self.bring(image, target, &place.repository).await?;
+            let repo = self.store.repo(&place.repository);
+            let top = image.nodes.len() - 1;
+            for (at, node) in image.nodes.iter().enumerate() {
+                self.put(&repo, &node.at(place, at == top)).await?;
+            }
         }
-        crowd::all(BLOBS_AT_ONCE, blobs).await?;
+        self.bring(image, target, &target.local).await?;
         let repo = self.store.repo(&target.local);
         for node in &image.nodes {
             self.put(&repo, node).await?;
         }
         Ok(())
+    }
+
+    /// Brings the blobs of an image into a repository.
+    async fn bring(&self, image: &Image, target: &Target, local: &RepoName) -> Result<(), Failure> {
+        let mut blobs = Vec::with_capacity(image.needs.len());
+        for need in &image.needs {
+            blobs.push(self.blobs.ensure(*need, &target.remote, local));
+        }
+        crowd::all(BLOBS_AT_ONCE, blobs).await.map(drop)
     }
 
     async fn put(&self, repo: &Repo, node: &Node) -> Result<(), Failure> {

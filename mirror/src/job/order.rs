@@ -44,6 +44,19 @@ pub struct Wish {
     /// What it is called in the store, where a single tag or digest is wanted; the tag's own name if
     /// nothing is said, and no tag at all for a digest.
     pub tag: Option<Tag>,
+    /// Where else in the store it lies. Heeded for a single tag or digest only.
+    pub also: Vec<Place>,
+    /// Whether it comes only when all else of the order is here: what it names must be complete.
+    pub is_last: bool,
+}
+
+/// Where else in the store an image lies.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// In which repository.
+    pub repository: RepoName,
+    /// Under which tag; without one, by its digest alone.
+    pub tag: Option<Tag>,
 }
 
 /// Which content of a repository is wanted.

@@ -49,6 +49,8 @@ impl Lab {
     /// A wish for something of a repository, to lie below `upstream`.
     pub(crate) fn wish(&self, repository: &str, selection: Selection) -> Wish {
         Wish {
+            also: Vec::new(),
+            is_last: false,
             client: self.client.clone(),
             remote: repo(repository),
             local: repo(&format!("upstream/{repository}")),

@@ -77,6 +77,8 @@ impl<'a> Draft<'a> {
             local,
             selection: source.selection().clone(),
             tag: tag.or_else(|| source.tag().cloned()),
+            also: Vec::new(),
+            is_last: false,
         });
         Ok(())
     }
