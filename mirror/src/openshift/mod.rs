@@ -4,5 +4,9 @@
 //! commands, nor of what a cluster is told.
 
 mod arch;
+mod layout;
+mod reference;
 
 pub use self::arch::{Arch, InvalidArch};
+pub use self::layout::{Layout, component_tag, release_tag};
+pub use self::reference::{InvalidRelease, ReleaseRef, ReleaseSource};
