@@ -12,6 +12,7 @@ mod pullspec;
 mod reference;
 mod release;
 mod rootfs;
+mod samples;
 
 pub use self::arch::{Arch, InvalidArch};
 pub use self::content::Content;
@@ -22,3 +23,7 @@ pub use self::pullspec::{InvalidPullspec, Pullspec};
 pub use self::reference::{InvalidRelease, ReleaseRef, ReleaseSource};
 pub use self::release::{FindError, Release};
 pub use self::rootfs::{FileInfo, file, files_below, image_of, payload_of};
+pub use self::samples::{
+    InvalidConfigMap, InvalidPlace, InvalidSamples, Streams, place as sample_place,
+    rewrite as sample_rewritten,
+};
