@@ -13,6 +13,7 @@ mod reference;
 mod release;
 mod rootfs;
 mod samples;
+pub mod signature;
 
 pub use self::arch::{Arch, InvalidArch};
 pub use self::content::Content;
