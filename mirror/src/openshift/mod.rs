@@ -4,5 +4,6 @@
 //! commands, nor of what a cluster is told.
 
 mod arch;
+pub mod tool;
 
 pub use self::arch::{Arch, InvalidArch};
