@@ -4,6 +4,10 @@
 //! commands, nor of what a cluster is told.
 
 mod arch;
+mod layout;
+mod reference;
 pub mod tool;
 
 pub use self::arch::{Arch, InvalidArch};
+pub use self::layout::{Layout, component_tag, release_tag};
+pub use self::reference::{InvalidRelease, ReleaseRef, ReleaseSource};
