@@ -163,12 +163,12 @@ mod tests {
 
     #[test]
     fn only_the_first_marker_is_filled_in_and_never_twice() {
-        let one = described("_RELEASE_VERSION_LOCATION_", 64);
-        let program = [one.as_slice(), b"..", &one].concat();
+        let marker = described("_RELEASE_VERSION_LOCATION_", 64);
+        let program = [marker.as_slice(), b"..", &marker].concat();
         let (once, missing) = patched(program, &[(Marker::Version, "4.18.7")]);
-        assert!(once.starts_with(b"4.18.7\0") && once.ends_with(&one) && missing.is_empty());
+        assert!(once.starts_with(b"4.18.7\0") && once.ends_with(&marker) && missing.is_empty());
 
-        let whole = once[..one.len() + 2].to_vec();
+        let whole = once[..marker.len() + 2].to_vec();
         let (twice, missing) = patched(whole.clone(), &[(Marker::Version, "4.18.8")]);
         assert!(twice == whole);
         assert_eq!(missing, [Marker::Version]);

@@ -240,9 +240,10 @@ fn each_program_of_a_file_for_several_processors_is_signed() {
                 u32::try_from(*start).unwrap(),
                 u32::try_from(program.len()).unwrap(),
             );
-            file.extend(match is_wide {
-                true => be(&[1, 2, 0, start, 0, length, 12, 0]),
-                false => be(&[1, 2, start, length, 12]),
+            file.extend(if is_wide {
+                be(&[1, 2, 0, start, 0, length, 12, 0])
+            } else {
+                be(&[1, 2, start, length, 12])
             });
         }
         for (start, program) in starts.iter().zip([&first, &second]) {
@@ -334,18 +335,20 @@ fn the_code_passes_through_in_small_pieces() {
     assert!(file.1 <= 16 * 1024, "{} bytes at once", file.1);
 }
 
+/// Puts a number into a good program.
+#[track_caller]
+fn refused(good: &[u8], at: usize, number: [u8; 4]) {
+    let mut file = good.to_vec();
+    file[at..at + 4].copy_from_slice(&number);
+    let error = sign_again(&mut Cursor::new(file)).unwrap_err();
+    assert!(matches!(error, MachoError::Malformed { .. }), "{error}");
+}
+
 #[test]
 fn what_lies_about_its_parts_is_refused_and_never_panics() {
     let good = Program::new(5000, &[SHA1, SHA256]).build();
     let signature = le_at(&good, 32 + 24 + 8);
     let table = signature + be_at(&good, signature + 16);
-    #[track_caller]
-    fn refused(good: &[u8], at: usize, number: [u8; 4]) {
-        let mut file = good.to_vec();
-        file[at..at + 4].copy_from_slice(&number);
-        let error = sign_again(&mut Cursor::new(file)).unwrap_err();
-        assert!(matches!(error, MachoError::Malformed { .. }), "{error}");
-    }
     let most = [0xff; 4];
     for at in [16, 20, 32 + 4, 32 + 24 + 4, 32 + 24 + 8, 32 + 24 + 12] {
         refused(&good, at, most);
