@@ -8,6 +8,7 @@ mod layout;
 mod payload;
 mod pullspec;
 mod reference;
+pub mod tool;
 
 pub use self::arch::{Arch, InvalidArch};
 pub use self::layout::{Layout, component_tag, release_tag};
