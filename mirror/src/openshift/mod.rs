@@ -14,6 +14,7 @@ mod release;
 mod rootfs;
 mod samples;
 pub mod signature;
+pub mod tool;
 
 pub use self::arch::{Arch, InvalidArch};
 pub use self::content::Content;
