@@ -6,6 +6,7 @@
 mod arch;
 mod content;
 mod error;
+pub mod held;
 mod layout;
 mod payload;
 mod pullspec;
