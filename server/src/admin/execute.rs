@@ -26,6 +26,7 @@ use crate::admin::report::{
 };
 use crate::admin::wanted::Wanted;
 use crate::admin::watch::Watch;
+use crate::auth::role::Role;
 use crate::auth::table::Account;
 use crate::auth::users::{Error as UsersError, Users};
 use crate::config::Config;
@@ -119,14 +120,9 @@ impl Context {
                 hash,
                 is_admin,
             } => {
-                self.users(move |users| {
-                    users.add(Account {
-                        name,
-                        hash,
-                        is_admin,
-                    })
-                })
-                .await
+                let role = if is_admin { Role::Admin } else { Role::User };
+                self.users(move |users| users.add(Account { name, hash, role }))
+                    .await
             }
             Command::UserList => Ok(self.list_users()),
             Command::UserPassword { name, hash } => {
@@ -164,7 +160,8 @@ impl Context {
         let accounts = self.0.parts.users.list().into_iter();
         let user = |account: Account| User {
             name: account.name.into(),
-            admin: account.is_admin,
+            admin: account.role == Role::Admin,
+            pull_only: account.role == Role::Puller,
         };
         Report::Users(UserList {
             users: accounts.map(user).collect(),

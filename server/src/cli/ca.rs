@@ -12,7 +12,8 @@ use crate::admin::failure::{Exit, Failure};
 use crate::admin::report::{Certificate, Certificates, Report, Trust};
 use crate::cli::args::{Ca, Export, Format, TrustFormat};
 use crate::cli::file::{self, Readers};
-use crate::cli::{print, trust};
+use crate::cli::print;
+use crate::cluster::trust;
 use crate::config::Source;
 use crate::config::address::Address;
 

@@ -15,7 +15,6 @@ mod prompt;
 mod repo;
 mod serve;
 mod store;
-mod trust;
 mod user;
 
 use std::fmt::Write as _;

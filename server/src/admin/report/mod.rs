@@ -75,6 +75,9 @@ pub(crate) struct User {
     pub(crate) name: String,
     /// Whether it administers the registry.
     pub(crate) admin: bool,
+    /// Whether it never does more than pull.
+    #[serde(default, rename = "pullOnly", skip_serializing_if = "is_false")]
+    pub(crate) pull_only: bool,
 }
 
 /// The certificates of the registry.
@@ -309,6 +312,14 @@ impl Removed {
             freed_bytes: removal.freed_bytes,
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 fn utc(time: SystemTime) -> String {
