@@ -139,7 +139,12 @@ impl Layout {
 
     /// Where others note something about their own work.
     pub(crate) fn note(&self, subject: &str, file: &str) -> PathBuf {
-        self.root.join("state").join(subject).join(file)
+        self.notes(subject).join(file)
+    }
+
+    /// All notes of a subject.
+    pub(crate) fn notes(&self, subject: &str) -> PathBuf {
+        self.root.join("state").join(subject)
     }
 
     /// What others than the store keep in the data directory and a copy of it has to have: files, and

@@ -85,10 +85,15 @@ impl Plan {
     }
 }
 
+/// Whether an image names others, and comes only when they are here.
+fn is_head(image: &Image) -> bool {
+    image.set().is_some_and(|set| set.is_head)
+}
+
 impl Work<'_> {
     async fn all(&self) -> Result<(), Arc<Error>> {
         let images = self.plan.images.iter().enumerate();
-        let (last, first): (Vec<_>, Vec<_>) = images.partition(|(_, image)| image.is_last());
+        let (heads, others): (Vec<_>, Vec<_>) = images.partition(|(_, image)| is_head(image));
         let settle = |images: Vec<_>| {
             let mut copies = Vec::with_capacity(images.len());
             for (place, image) in images {
@@ -96,12 +101,12 @@ impl Work<'_> {
             }
             crowd::all(AT_ONCE, copies)
         };
-        settle(first).await?;
-        match self.missing() {
-            0 => drop(settle(last).await?),
-            missing => last
-                .into_iter()
-                .for_each(|(place, _)| self.leave(place, missing)),
+        settle(others).await?;
+        let is_whole = |(_, head): &(usize, &Image)| self.missing_for(head) == 0;
+        let (whole, others): (Vec<_>, Vec<_>) = heads.into_iter().partition(is_whole);
+        settle(whole).await?;
+        for (place, head) in others {
+            self.leave(place, head);
         }
         for pruning in &self.plan.prunings {
             self.prune(pruning).await;
@@ -129,21 +134,28 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// How many images did not come, and should have.
-    fn missing(&self) -> usize {
+    /// How many of those that an image names did not come.
+    fn missing_for(&self, head: &Image) -> usize {
+        let set = head.set().map(|set| set.number);
         let done = self.done();
-        let states = done.images.iter().flatten();
-        states.filter(|(state, _)| *state == State::Failed).count()
+        let states = self.plan.images.iter().zip(&done.images);
+        let of_set = states.filter(|(image, _)| image.set().map(|set| set.number) == set);
+        let missing = of_set.filter(|(_, done)| matches!(done, Some((State::Failed, _))));
+        missing.count()
     }
 
     /// Notes that an image does not come, since it would name what is missing.
-    fn leave(&self, place: usize, missing: usize) {
+    fn leave(&self, place: usize, head: &Image) {
+        let missing = self.missing_for(head);
         let because = format!("{missing} of what it needs could not be copied");
-        let image = &self.plan.images[place];
-        let settled = match image.state {
+        let settled = match head.state {
             State::Changed | State::New => (State::Left, Some(because)),
-            state => (state, image.because.clone()),
+            state => (state, head.because.clone()),
         };
+        self.watch.tell(Event::ImageDone {
+            source: head.source.clone(),
+            state: settled.0,
+        });
         self.done().images[place] = Some(settled);
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use roadstead_storage::oci::{Digest, Manifest, Reference, RepoName, Tag};
 
 use super::failure::Failure;
-use super::order::Place;
+use super::order::{Lost, Place, Set};
 use super::outcome::State;
 use super::remote::Remote;
 
@@ -24,8 +24,8 @@ pub(super) struct Target {
     pub(super) tag: Option<Tag>,
     /// Where else it lies there.
     pub(super) also: Vec<Place>,
-    /// Whether it waits for all else.
-    pub(super) is_last: bool,
+    /// What it belongs to.
+    pub(super) set: Option<Set>,
 }
 
 /// A manifest to be stored.
@@ -144,9 +144,25 @@ impl Image {
         }
     }
 
-    /// Whether it waits for all else.
-    pub(super) fn is_last(&self) -> bool {
-        self.target.as_ref().is_some_and(|target| target.is_last)
+    /// One of which nobody knows what it is.
+    pub(super) fn lost(lost: Lost) -> Self {
+        Self {
+            destination: String::new(),
+            source: lost.source,
+            target: None,
+            digest: None,
+            state: State::Failed,
+            because: Some(lost.because),
+            nodes: Vec::new(),
+            needs: Vec::new(),
+            bytes_to_fetch: 0,
+            bytes_here: 0,
+        }
+    }
+
+    /// What it belongs to.
+    pub(super) fn set(&self) -> Option<Set> {
+        self.target.as_ref()?.set
     }
 
     /// Whether it is to be copied.

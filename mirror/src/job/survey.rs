@@ -108,7 +108,7 @@ impl<'a> Survey<'a> {
                         reference: Reference::Tag(tag.clone()),
                         tag: Some(tag.clone()),
                         also: Vec::new(),
-                        is_last: false,
+                        set: None,
                     });
                 }
             }

@@ -59,7 +59,7 @@ pub(super) async fn wishes(registry: &Registry) -> (Vec<Wish>, Vec<Image>) {
                 selection: Selection::All,
                 tag: None,
                 also: Vec::new(),
-                is_last: false,
+                set: None,
             }),
             (_, Err(failure)) => failed.push(failure_of(registry, &name, &failure)),
             (Err(_), Ok(_)) => {
@@ -82,7 +82,7 @@ pub(super) async fn targets(wish: &Wish, remote: &Arc<Remote>) -> Result<Vec<Tar
         reference,
         tag,
         also: Vec::new(),
-        is_last: wish.is_last,
+        set: wish.set,
     };
     let single = |reference, tag| Target {
         also: wish.also.clone(),

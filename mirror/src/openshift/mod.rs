@@ -4,5 +4,13 @@
 //! commands, nor of what a cluster is told.
 
 mod arch;
+mod layout;
+mod payload;
+mod pullspec;
+mod reference;
 
 pub use self::arch::{Arch, InvalidArch};
+pub use self::layout::{Layout, component_tag, release_tag};
+pub use self::payload::{Component, InvalidPayload, Payload};
+pub use self::pullspec::{InvalidPullspec, Pullspec};
+pub use self::reference::{InvalidRelease, ReleaseRef, ReleaseSource};

@@ -50,7 +50,7 @@ impl Lab {
     pub(crate) fn wish(&self, repository: &str, selection: Selection) -> Wish {
         Wish {
             also: Vec::new(),
-            is_last: false,
+            set: None,
             client: self.client.clone(),
             remote: repo(repository),
             local: repo(&format!("upstream/{repository}")),
@@ -180,6 +180,7 @@ pub(crate) fn order(wishes: impl Into<Vec<Wish>>) -> Order {
     Order {
         wishes: wishes.into(),
         registries: Vec::new(),
+        lost: Vec::new(),
         platforms: Platforms::All,
         skip_missing: false,
         prune: false,

@@ -32,6 +32,7 @@ impl<'a> Draft<'a> {
             order: Order {
                 wishes: Vec::new(),
                 registries: Vec::new(),
+                lost: Vec::new(),
                 platforms: Platforms::All,
                 skip_missing: false,
                 prune: false,
@@ -78,7 +79,7 @@ impl<'a> Draft<'a> {
             selection: source.selection().clone(),
             tag: tag.or_else(|| source.tag().cloned()),
             also: Vec::new(),
-            is_last: false,
+            set: None,
         });
         Ok(())
     }
