@@ -7,10 +7,12 @@
 mod call;
 mod certificates;
 pub(crate) mod client;
+mod cluster;
 pub(crate) mod command;
 mod door;
 pub(crate) mod execute;
 pub(crate) mod failure;
+mod listing;
 mod local;
 pub(crate) mod mirror;
 pub(crate) mod place;

@@ -1,7 +1,7 @@
 //! What is held, as far as a cluster must be told of it.
 //!
 //! Owns the data that the documents are made of; it crosses the admin socket. Says nothing of how it
-//! was found. Invariant: releases, repositories and samples are sorted.
+//! was found. Invariant: releases and repositories are sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +21,8 @@ pub(crate) struct Facts {
     pub(crate) releases: Vec<Release>,
     /// The repositories that lie here under the names of the registries they came from.
     pub(crate) repositories: Vec<Repository>,
-    /// The sample images that are held, by prefix; empty unless they were asked for.
-    pub(crate) samples: Vec<Samples>,
+    /// The sample images, if they were asked for and a release says which there are.
+    pub(crate) samples: Option<Samples>,
 }
 
 impl Facts {
@@ -117,7 +117,7 @@ pub(super) mod tests {
             pem: PEM.to_owned(),
             releases,
             repositories,
-            samples: Vec::new(),
+            samples: None,
         }
     }
 }

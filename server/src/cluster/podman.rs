@@ -57,12 +57,12 @@ mod tests {
             "quay.io/a".to_owned(),
             "samples/a".parse().unwrap(),
         )]);
-        facts.samples = vec![super::super::facts::Samples {
+        facts.samples = Some(super::super::facts::Samples {
             prefix: None,
             complete: BTreeSet::new(),
             incomplete: BTreeSet::new(),
             mirrors,
-        }];
+        });
         let expected = r#"# Written by `roadstead cluster podman`.
 
 [[registry]]

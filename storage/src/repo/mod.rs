@@ -5,6 +5,7 @@
 //! blocking pool, whatever becomes of the caller.
 
 mod files;
+mod holding;
 mod last_use;
 mod usage;
 mod write;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use tracing::warn;
 
 pub(crate) use self::files::Files;
+pub use self::holding::Holding;
 pub use self::usage::{Removal, Summary, TagSummary, Target};
 use crate::blob::{BlobReader, Blobs};
 use crate::config::Config;
