@@ -61,6 +61,12 @@ impl ReleaseKey {
         self.run(TODAY, &words, "");
     }
 
+    /// Lets it expire at this time (`20210101T000000`), as it was said long ago.
+    #[track_caller]
+    pub fn expire(&self, when: &str) {
+        self.run(TODAY, &["--quick-set-expire", &self.fingerprint, when], "");
+    }
+
     /// Takes it back, for this reason: 1 is that others have it, 3 that it is no longer used.
     #[track_caller]
     pub fn revoke(&self, reason: u8) {

@@ -27,6 +27,13 @@ impl SignatureStore {
         self.0.file(name(digest, number), signature);
     }
 
+    /// The signature of this number.
+    #[track_caller]
+    pub fn get(&self, digest: &Digest, number: u8) -> Vec<u8> {
+        let path = self.0.join(name(digest, number));
+        fs::read(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()))
+    }
+
     /// Its directory.
     pub fn path(&self) -> &Path {
         self.0.path()
