@@ -152,7 +152,12 @@ impl Layout {
 
     /// Where others note something about their own work.
     pub(crate) fn note(&self, subject: &str, file: &str) -> PathBuf {
-        self.root.join("state").join(subject).join(file)
+        self.notes(subject).join(file)
+    }
+
+    /// All notes of a subject.
+    pub(crate) fn notes(&self, subject: &str) -> PathBuf {
+        self.root.join("state").join(subject)
     }
 
     /// What no repository refers to and a copy of the data directory has to have all the same: files,

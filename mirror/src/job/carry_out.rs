@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use roadstead_storage::oci::{Digest, Manifest};
+use roadstead_storage::oci::{Digest, Manifest, RepoName};
 use roadstead_storage::{Origin, Put, Repo, Store};
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -16,7 +16,7 @@ use super::crowd;
 use super::event::{Event, Watch};
 use super::failure::{Failure, in_words};
 use super::holding;
-use super::image::{Image, Node};
+use super::image::{Image, Node, Target};
 use super::outcome::{CutShort, ImageOutcome, NotPruned, Outcome, State, Totals};
 use super::plan::Plan;
 use super::prune::Pruning;
@@ -85,13 +85,29 @@ impl Plan {
     }
 }
 
+/// Whether an image names others, and comes only when they are here.
+fn is_head(image: &Image) -> bool {
+    image.set().is_some_and(|set| set.is_head)
+}
+
 impl Work<'_> {
     async fn all(&self) -> Result<(), Arc<Error>> {
-        let mut copies = Vec::with_capacity(self.plan.images.len());
-        for (place, image) in self.plan.images.iter().enumerate() {
-            copies.push(self.settle(place, image));
+        let images = self.plan.images.iter().enumerate();
+        let (heads, others): (Vec<_>, Vec<_>) = images.partition(|(_, image)| is_head(image));
+        let settle = |images: Vec<_>| {
+            let mut copies = Vec::with_capacity(images.len());
+            for (place, image) in images {
+                copies.push(self.settle(place, image));
+            }
+            crowd::all(AT_ONCE, copies)
+        };
+        settle(others).await?;
+        let is_whole = |(_, head): &(usize, &Image)| self.missing_for(head) == 0;
+        let (whole, others): (Vec<_>, Vec<_>) = heads.into_iter().partition(is_whole);
+        settle(whole).await?;
+        for (place, head) in others {
+            self.leave(place, head);
         }
-        crowd::all(AT_ONCE, copies).await?;
         for pruning in &self.plan.prunings {
             self.prune(pruning).await;
         }
@@ -118,20 +134,59 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// How many of those that an image names did not come.
+    fn missing_for(&self, head: &Image) -> usize {
+        let set = head.set().map(|set| set.number);
+        let done = self.done();
+        let states = self.plan.images.iter().zip(&done.images);
+        let of_set = states.filter(|(image, _)| image.set().map(|set| set.number) == set);
+        let missing = of_set.filter(|(_, done)| matches!(done, Some((State::Failed, _))));
+        missing.count()
+    }
+
+    /// Notes that an image does not come, since it would name what is missing.
+    fn leave(&self, place: usize, head: &Image) {
+        let missing = self.missing_for(head);
+        let because = format!("{missing} of what it needs could not be copied");
+        let settled = match head.state {
+            State::Changed | State::New => (State::Left, Some(because)),
+            state => (state, head.because.clone()),
+        };
+        self.watch.tell(Event::ImageDone {
+            source: head.source.clone(),
+            state: settled.0,
+        });
+        self.done().images[place] = Some(settled);
+    }
+
     async fn copy(&self, image: &Image) -> Result<(), Failure> {
         let Some(target) = &image.target else {
             return Ok(());
         };
-        let mut blobs = Vec::with_capacity(image.needs.len());
-        for need in &image.needs {
-            blobs.push(self.blobs.ensure(*need, &target.remote, &target.local));
+        // Where people look for it, it appears last.
+        for place in &target.also {
+            self.bring(image, target, &place.repository).await?;
+            let repo = self.store.repo(&place.repository);
+            let top = image.nodes.len() - 1;
+            for (at, node) in image.nodes.iter().enumerate() {
+                self.put(&repo, &node.at(place, at == top)).await?;
+            }
         }
-        crowd::all(BLOBS_AT_ONCE, blobs).await?;
+        self.bring(image, target, &target.local).await?;
         let repo = self.store.repo(&target.local);
         for node in &image.nodes {
             self.put(&repo, node).await?;
         }
         Ok(())
+    }
+
+    /// Brings the blobs of an image into a repository.
+    async fn bring(&self, image: &Image, target: &Target, local: &RepoName) -> Result<(), Failure> {
+        let mut blobs = Vec::with_capacity(image.needs.len());
+        for need in &image.needs {
+            blobs.push(self.blobs.ensure(*need, &target.remote, local));
+        }
+        crowd::all(BLOBS_AT_ONCE, blobs).await.map(drop)
     }
 
     async fn put(&self, repo: &Repo, node: &Node) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use super::companion;
 use super::failure::Failure;
 use super::graph::{Graph, Part};
 use super::holding::Holding;
-use super::image::{Found, Target};
+use super::image::{Found, Node, Target};
 use super::order::Platforms;
 use super::outcome::State;
 
@@ -45,10 +45,8 @@ pub(super) async fn find(
     nodes.retain(|node| seen.insert(node.digest) || !node.tags.is_empty());
     nodes.push(top);
 
-    let mut is_whole = true;
-    for node in &nodes {
-        is_whole = is_whole && holding.is_whole(node).await?;
-    }
+    let is_whole =
+        is_whole(&holding, &nodes).await? && is_also_there(store, target, &nodes).await?;
     let state = match (is_whole, is_known) {
         (true, _) => State::Unchanged,
         (false, true) => State::Changed,
@@ -60,4 +58,27 @@ pub(super) async fn find(
         needs: holding.needs(&nodes).await?,
         nodes,
     })
+}
+
+async fn is_whole(holding: &Holding, nodes: &[Node]) -> Result<bool, Failure> {
+    for node in nodes {
+        if !holding.is_whole(node).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether it is wherever else it shall be.
+async fn is_also_there(store: &Store, target: &Target, nodes: &[Node]) -> Result<bool, Failure> {
+    for place in &target.also {
+        let holding = Holding::new(store, store.repo(&place.repository));
+        let top = nodes.len() - 1;
+        let nodes = nodes.iter().enumerate();
+        let nodes: Vec<_> = nodes.map(|(at, node)| node.at(place, at == top)).collect();
+        if !is_whole(&holding, &nodes).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use roadstead_storage::oci::{Digest, Manifest, Reference, RepoName, Tag};
 
 use super::failure::Failure;
+use super::order::{Lost, Place, Set};
 use super::outcome::State;
 use super::remote::Remote;
 
@@ -21,6 +22,10 @@ pub(super) struct Target {
     pub(super) reference: Reference,
     /// What it is called in the store.
     pub(super) tag: Option<Tag>,
+    /// Where else it lies there.
+    pub(super) also: Vec<Place>,
+    /// What it belongs to.
+    pub(super) set: Option<Set>,
 }
 
 /// A manifest to be stored.
@@ -92,6 +97,18 @@ impl Target {
     }
 }
 
+impl Node {
+    /// What it is where else the image lies of which it is the last part, or another one: there that
+    /// part has the place's tag, and the others have theirs.
+    pub(super) fn at(&self, place: &Place, is_top: bool) -> Self {
+        let mut node = self.clone();
+        if is_top {
+            node.tags = place.tag.iter().cloned().collect();
+        }
+        node
+    }
+}
+
 impl Found {
     /// Bytes of its blobs that are here, or are not.
     pub(super) fn bytes(&self, here: bool) -> u64 {
@@ -125,6 +142,27 @@ impl Image {
             bytes_to_fetch: 0,
             bytes_here: 0,
         }
+    }
+
+    /// One of which nobody knows what it is.
+    pub(super) fn lost(lost: Lost) -> Self {
+        Self {
+            destination: String::new(),
+            source: lost.source,
+            target: None,
+            digest: None,
+            state: State::Failed,
+            because: Some(lost.because),
+            nodes: Vec::new(),
+            needs: Vec::new(),
+            bytes_to_fetch: 0,
+            bytes_here: 0,
+        }
+    }
+
+    /// What it belongs to.
+    pub(super) fn set(&self) -> Option<Set> {
+        self.target.as_ref()?.set
     }
 
     /// Whether it is to be copied.

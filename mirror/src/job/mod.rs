@@ -29,7 +29,7 @@ mod target;
 
 pub use self::event::{Event, Watch};
 pub use self::order::{
-    InvalidPlatform, Order, Platforms, Registry, Selection, WantedPlatform, Wish,
+    InvalidPlatform, Lost, Order, Place, Platforms, Registry, Selection, Set, WantedPlatform, Wish,
 };
 pub use self::outcome::{CutShort, ImageOutcome, NotPruned, Outcome, State, Totals};
 pub use self::plan::Plan;

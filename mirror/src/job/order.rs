@@ -20,6 +20,8 @@ pub struct Order {
     pub wishes: Vec<Wish>,
     /// Registries that are wanted as a whole.
     pub registries: Vec<Registry>,
+    /// What was wanted too, and could not be found out.
+    pub lost: Vec<Lost>,
     /// What of images for several platforms is wanted.
     pub platforms: Platforms,
     /// Whether what an upstream does not have is passed over, and is no failure.
@@ -28,6 +30,15 @@ pub struct Order {
     pub prune: bool,
     /// Who wants it, as records and the log have it.
     pub by: Principal,
+}
+
+/// What was wanted, and of which nobody knows what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// What it is at the upstream.
+    pub source: String,
+    /// Why, in words.
+    pub because: String,
 }
 
 /// What is wanted of a repository.
@@ -43,6 +54,29 @@ pub struct Wish {
     pub selection: Selection,
     /// What it is called in the store, where a single tag or digest is wanted; the tag's own name if
     /// nothing is said, and no tag at all for a digest.
+    pub tag: Option<Tag>,
+    /// Where else in the store it lies. Heeded for a single tag or digest only.
+    pub also: Vec<Place>,
+    /// What it belongs to that is worth something only as a whole.
+    pub set: Option<Set>,
+}
+
+/// Images that are worth something only together, of which one names the others: a release and its
+/// components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Set {
+    /// Tells sets of an order apart.
+    pub number: usize,
+    /// Whether it is the image that names the others, and comes only when all of them are here.
+    pub is_head: bool,
+}
+
+/// Where else in the store an image lies.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// In which repository.
+    pub repository: RepoName,
+    /// Under which tag; without one, by its digest alone.
     pub tag: Option<Tag>,
 }
 

@@ -38,6 +38,9 @@ impl Plan {
     /// Nothing is changed.
     pub async fn make(store: &Store, order: Order, watch: &Watch) -> Result<Self, Arc<Error>> {
         let mut survey = Survey::new(store, order.platforms, watch);
+        survey
+            .images
+            .extend(order.lost.into_iter().map(Image::lost));
         let mut wishes = order.wishes;
         for registry in &order.registries {
             let (found, failed) = target::wishes(registry).await;

@@ -107,6 +107,8 @@ impl<'a> Survey<'a> {
                         local: wish.local.clone(),
                         reference: Reference::Tag(tag.clone()),
                         tag: Some(tag.clone()),
+                        also: Vec::new(),
+                        set: None,
                     });
                 }
             }

@@ -58,6 +58,8 @@ pub(super) async fn wishes(registry: &Registry) -> (Vec<Wish>, Vec<Image>) {
                 local,
                 selection: Selection::All,
                 tag: None,
+                also: Vec::new(),
+                set: None,
             }),
             (_, Err(failure)) => failed.push(failure_of(registry, &name, &failure)),
             (Err(_), Ok(_)) => {
@@ -79,14 +81,20 @@ pub(super) async fn targets(wish: &Wish, remote: &Arc<Remote>) -> Result<Vec<Tar
         local: wish.local.clone(),
         reference,
         tag,
+        also: Vec::new(),
+        set: wish.set,
+    };
+    let single = |reference, tag| Target {
+        also: wish.also.clone(),
+        ..target(reference, tag)
     };
     let pattern = match &wish.selection {
         Selection::Digest(digest) => {
-            return Ok(vec![target(Reference::Digest(*digest), wish.tag.clone())]);
+            return Ok(vec![single(Reference::Digest(*digest), wish.tag.clone())]);
         }
         Selection::Tag(tag) => {
             let name = wish.tag.as_ref().unwrap_or(tag).clone();
-            return Ok(vec![target(Reference::Tag(tag.clone()), Some(name))]);
+            return Ok(vec![single(Reference::Tag(tag.clone()), Some(name))]);
         }
         Selection::All => None,
         Selection::Matching(pattern) => Some(pattern),

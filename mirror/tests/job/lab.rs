@@ -49,6 +49,8 @@ impl Lab {
     /// A wish for something of a repository, to lie below `upstream`.
     pub(crate) fn wish(&self, repository: &str, selection: Selection) -> Wish {
         Wish {
+            also: Vec::new(),
+            set: None,
             client: self.client.clone(),
             remote: repo(repository),
             local: repo(&format!("upstream/{repository}")),
@@ -178,6 +180,7 @@ pub(crate) fn order(wishes: impl Into<Vec<Wish>>) -> Order {
     Order {
         wishes: wishes.into(),
         registries: Vec::new(),
+        lost: Vec::new(),
         platforms: Platforms::All,
         skip_missing: false,
         prune: false,

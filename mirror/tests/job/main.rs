@@ -6,6 +6,7 @@ mod companion;
 mod copy;
 mod failure;
 mod lab;
+mod place;
 mod prune;
 mod registry;
 mod stop;

@@ -32,6 +32,7 @@ impl<'a> Draft<'a> {
             order: Order {
                 wishes: Vec::new(),
                 registries: Vec::new(),
+                lost: Vec::new(),
                 platforms: Platforms::All,
                 skip_missing: false,
                 prune: false,
@@ -77,6 +78,8 @@ impl<'a> Draft<'a> {
             local,
             selection: source.selection().clone(),
             tag: tag.or_else(|| source.tag().cloned()),
+            also: Vec::new(),
+            set: None,
         });
         Ok(())
     }

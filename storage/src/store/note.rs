@@ -30,6 +30,45 @@ impl Store {
         .await
     }
 
+    /// The names under which something is noted, in order.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn notes(&self, subject: &'static str) -> Result<Vec<String>, Error> {
+        let dir = self.0.shared.layout.notes(subject);
+        blocking(move || {
+            let listed = match fs::read_dir(&dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+                listed => listed.map_err(|source| Error::io("list", &dir, source))?,
+            };
+            let mut names = Vec::new();
+            for entry in listed {
+                let entry = entry.map_err(|source| Error::io("list", &dir, source))?;
+                // What has another name than notes have is nobody's.
+                names.extend(entry.file_name().to_str().and_then(name_of));
+            }
+            names.sort_unstable();
+            Ok(names)
+        })
+        .await
+    }
+
+    /// Forgets what was noted under a name.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end.
+    pub async fn forget_note(&self, subject: &'static str, name: &str) -> Result<(), Error> {
+        let shared = Arc::clone(&self.0.shared);
+        let path = shared.layout.note(subject, &file_name(name));
+        blocking(move || shared.disk.remove(&path).map(drop)).await
+    }
+
     /// Notes something under a name, in place of what was noted there.
     ///
     /// # Errors
@@ -62,6 +101,22 @@ fn file_name(name: &str) -> String {
     file
 }
 
+/// The name that a file is of.
+fn name_of(file: &str) -> Option<String> {
+    let mut escaped = file.strip_suffix(".json")?.bytes();
+    let mut name = Vec::new();
+    while let Some(byte) = escaped.next() {
+        if byte != b'%' {
+            name.push(byte);
+            continue;
+        }
+        let digits = [escaped.next()?, escaped.next()?];
+        let digits = std::str::from_utf8(&digits).ok()?;
+        name.push(u8::from_str_radix(digits, 16).ok()?);
+    }
+    String::from_utf8(name).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +127,12 @@ mod tests {
         assert_eq!(file_name("base-images_1"), "base-images_1.json");
         assert_eq!(file_name("../a b"), "%2E%2E%2Fa%20b.json");
         assert_eq!(file_name("é"), "%C3%A9.json");
+        for name in ["base-images_1", "../a b", "é", "4.18.7-x86_64"] {
+            assert_eq!(name_of(&file_name(name)).as_deref(), Some(name));
+        }
+        for other in ["a", "%.json", "%zz.json", "%FF.json"] {
+            assert_eq!(name_of(other), None, "{other}");
+        }
     }
 
     #[tokio::test]
@@ -85,5 +146,11 @@ mod tests {
             store.keep_note("jobs", "a/b", text.clone()).await.unwrap();
             assert_eq!(store.note("jobs", "a/b").await.unwrap(), Some(text));
         }
+        store.keep_note("jobs", "4.1", Vec::new()).await.unwrap();
+        assert_eq!(store.notes("jobs").await.unwrap(), ["4.1", "a/b"]);
+        store.forget_note("jobs", "4.1").await.unwrap();
+        store.forget_note("jobs", "never").await.unwrap();
+        assert_eq!(store.notes("jobs").await.unwrap(), ["a/b"]);
+        assert!(store.notes("none").await.unwrap().is_empty());
     }
 }
