@@ -118,6 +118,15 @@ impl Command {
         matches!(self, Self::MirrorImage(_) | Self::MirrorRun { .. })
     }
 
+    /// Whether the caller's files belong to it, in a directory that the command line names.
+    #[expect(
+        clippy::unused_self,
+        reason = "the commands that do come with the next commits"
+    )]
+    pub(super) fn comes_with_files(&self) -> bool {
+        false
+    }
+
     /// Whether it needs to know all repositories.
     pub(super) fn lists_repositories(&self) -> bool {
         matches!(self, Self::ClusterFacts(_) | Self::RepoList)

@@ -1,6 +1,7 @@
 //! The store: opens all of it under one lock, and hands out repositories and uploads.
 
 mod note;
+mod removal;
 mod signature;
 mod upkeep;
 
