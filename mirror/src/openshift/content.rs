@@ -46,7 +46,7 @@ pub(super) struct PartStream<'a> {
 
 enum From {
     Held(BlobReader),
-    Remote(BlobStream),
+    Remote(Box<BlobStream>),
 }
 
 impl Content {
@@ -129,7 +129,7 @@ impl Content {
             }
             Self::Remote { client, repo } => {
                 match client.blob(repo, digest, from, Patience::Job).await {
-                    Ok(stream) => Ok(From::Remote(stream)),
+                    Ok(stream) => Ok(From::Remote(Box::new(stream))),
                     Err(error) if error.is_not_found() => Err(ReadError::Missing { digest }),
                     Err(error) => Err(error.into()),
                 }

@@ -13,6 +13,8 @@ mod pullspec;
 mod reference;
 mod release;
 mod rootfs;
+mod samples;
+pub mod signature;
 pub mod tool;
 
 pub use self::arch::{Arch, InvalidArch};
@@ -24,3 +26,7 @@ pub use self::pullspec::{InvalidPullspec, Pullspec};
 pub use self::reference::{InvalidRelease, ReleaseRef, ReleaseSource};
 pub use self::release::{FindError, Release};
 pub use self::rootfs::{FileInfo, file, files_below, image_of, payload_of};
+pub use self::samples::{
+    InvalidConfigMap, InvalidPlace, InvalidSamples, Streams, place as sample_place,
+    rewrite as sample_rewritten,
+};

@@ -109,6 +109,15 @@ impl Command {
         matches!(self, Self::MirrorImage(_) | Self::MirrorRun { .. })
     }
 
+    /// Whether the caller's files belong to it, in a directory that the command line names.
+    #[expect(
+        clippy::unused_self,
+        reason = "the commands that do come with the next commits"
+    )]
+    pub(super) fn comes_with_files(&self) -> bool {
+        false
+    }
+
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self {

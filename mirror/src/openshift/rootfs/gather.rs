@@ -25,7 +25,7 @@ pub(super) struct Wanted {
     /// The directory that they lie below.
     pub(super) below: String,
     /// By their path.
-    pub(super) is_wanted: fn(&str) -> bool,
+    pub(super) by_path: fn(&str) -> bool,
     /// How many there are at most: when so many have been found, no more layers are read.
     pub(super) most: usize,
 }
@@ -111,7 +111,7 @@ impl Visitor for Gathering {
             Meaning::Entry(_) if header.kind == Kind::Directory => {}
             Meaning::Entry(path) => {
                 let is_wanted =
-                    is_within(&path, &self.wanted.below) && (self.wanted.is_wanted)(&path);
+                    is_within(&path, &self.wanted.below) && (self.wanted.by_path)(&path);
                 if is_wanted {
                     let file = match header.kind {
                         Kind::File => {

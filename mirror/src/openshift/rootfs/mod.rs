@@ -48,7 +48,7 @@ const DEFAULT_ARCHITECTURE: &str = "amd64";
 pub async fn payload_of(content: &Content, image: &Manifest) -> Result<Payload, ReadError> {
     let wanted = Wanted {
         below: DOCUMENTS.to_owned(),
-        is_wanted: |path| path == IMAGE_REFERENCES || path == METADATA,
+        by_path: |path| path == IMAGE_REFERENCES || path == METADATA,
         most: 2,
     };
     let files = gather(content, image, wanted).await?;
@@ -75,7 +75,7 @@ pub async fn files_below(
 ) -> Result<BTreeMap<String, Vec<u8>>, ReadError> {
     let wanted = Wanted {
         below: dir.trim_matches('/').to_owned(),
-        is_wanted,
+        by_path: is_wanted,
         most: MANY,
     };
     gather(content, image, wanted).await

@@ -65,15 +65,12 @@ pub(super) async fn walk<V: Visitor>(
         }
     }
     drop(send);
-    match shown {
-        Some(visitor) => Ok(visitor),
-        None => {
-            let ended = work
-                .await
-                .unwrap_or_else(|panic| Err(io::Error::other(panic)));
-            ended.map_err(|error| understood(digest, size, error))
-        }
+    if let Some(visitor) = shown {
+        return Ok(visitor);
     }
+    let ended = work.await;
+    let ended = ended.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+    ended.map_err(|error| understood(digest, size, error))
 }
 
 fn show<V: Visitor>(reader: Pieces, size: u64, mut visitor: V) -> io::Result<V> {
