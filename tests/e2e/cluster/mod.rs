@@ -41,8 +41,11 @@ fn registry() -> (Registry, Digest) {
 #[track_caller]
 fn printed(registry: &Registry, words: &[&str]) -> String {
     let words = [&["cluster"], words].concat();
-    let text = registry.command(&words, "").ok();
-    assert_eq!(registry.command(&words, "").ok(), text, "the same bytes");
+    let told = registry.command(&words, "");
+    let text = told.stdout.clone();
+    told.ok();
+    let again = registry.command(&words, "");
+    assert_eq!(again.stdout, text, "the same bytes");
     text
 }
 
@@ -50,4 +53,10 @@ fn printed(registry: &Registry, words: &[&str]) -> String {
 #[track_caller]
 fn documents(text: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(text).expect("YAML")
+}
+
+/// The CA, as a file holds it.
+#[track_caller]
+fn ca(registry: &Registry) -> String {
+    registry.command(&["ca", "export"], "").stdout
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{ADDRESS, printed, registry};
+use super::{ADDRESS, ca, printed, registry};
 
 const REGISTRIES: &str = r#"# Written by `roadstead cluster podman`.
 
@@ -36,10 +36,13 @@ fn podman_is_told_on_standard_output_or_in_its_directory() {
     let listed = printed(&registry, &words);
 
     let conf = to.join("registries.conf.d/roadstead.conf");
-    let ca = to.join(format!("certs.d/{ADDRESS}/ca.crt"));
-    assert_eq!(listed, format!("{}\n{}\n", ca.display(), conf.display()));
+    let trusted = to.join(format!("certs.d/{ADDRESS}/ca.crt"));
+    assert_eq!(
+        listed,
+        format!("{}\n{}\n", trusted.display(), conf.display())
+    );
     assert_eq!(fs::read_to_string(conf).expect("the file"), REGISTRIES);
-    assert_eq!(fs::read(ca).expect("the CA"), registry.ca());
+    assert_eq!(fs::read_to_string(trusted).expect("the CA"), ca(&registry));
     registry.finish();
 }
 
@@ -62,7 +65,7 @@ fn containerd_is_told_on_standard_output_or_in_its_directory() {
         "{own}"
     );
     for host in ["up.example", ADDRESS] {
-        assert_eq!(of(&format!("{host}/ca.crt")).into_bytes(), registry.ca());
+        assert_eq!(of(&format!("{host}/ca.crt")), ca(&registry));
     }
     registry.finish();
 }

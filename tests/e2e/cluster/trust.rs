@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ADDRESS, documents, printed, registry};
+use super::{ADDRESS, ca, documents, printed, registry};
 
 #[test]
 fn a_cluster_is_given_the_ca_and_told_to_trust_by_it() {
@@ -10,7 +10,7 @@ fn a_cluster_is_given_the_ca_and_told_to_trust_by_it() {
     let words = ["ca", "--address", ADDRESS, "--address", "registry"];
     let text = printed(&registry, &words);
     let [map, image] = <[Value; 2]>::try_from(documents(&text)).expect("two documents");
-    let ca = String::from_utf8(registry.ca()).expect("PEM");
+    let ca = ca(&registry);
     for key in [
         "registry.example.com..8443",
         "registry",
@@ -30,7 +30,7 @@ fn an_install_config_gets_mirrors_and_trust() {
     let (registry, _) = registry();
     let text = printed(&registry, &["install-config"]);
     let [config] = <[Value; 1]>::try_from(documents(&text)).expect("one document");
-    let ca = String::from_utf8(registry.ca()).expect("PEM");
+    let ca = ca(&registry);
     assert_eq!(config["additionalTrustBundle"], ca.as_str());
     assert_eq!(config["additionalTrustBundlePolicy"], "Always");
     assert_eq!(
