@@ -1,13 +1,18 @@
 //! One image of a payload: an image, or a list with its children, and the blobs of all of them.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::digest::Digest;
 use crate::image::{Format, Image, Manifest, Platform, index_of};
 use crate::upstream::{Blob, Upstream};
+
+/// The most of a layer that is unpacked here.
+const LARGEST: u64 = 8 << 20;
 
 /// A registry that content is put into.
 pub trait Target {
@@ -135,10 +140,9 @@ pub(super) fn image_of(
     layers: Vec<Vec<u8>>,
     config: &Value,
 ) -> Image {
-    // What the layers are when they are unpacked is of no interest to a mirror.
     let diffs: Vec<_> = layers
         .iter()
-        .map(|layer| Digest::of(layer).to_string())
+        .map(|layer| Digest::of(&unpacked(layer)).to_string())
         .collect();
     let config = json!({
         "os": "linux",
@@ -154,4 +158,14 @@ pub(super) fn image_of(
 fn blobs(image: &Image) -> impl Iterator<Item = Blob> {
     let layers = image.layers.iter();
     layers.chain([&image.config]).map(Into::into)
+}
+
+/// What a layer is when it is unpacked, as far as a test can tell: some are no layers.
+fn unpacked(layer: &[u8]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    let mut reader = GzDecoder::new(layer).take(LARGEST);
+    match reader.read_to_end(&mut archive) {
+        Ok(_) => archive,
+        Err(_) => layer.to_vec(),
+    }
 }
