@@ -113,6 +113,14 @@ pub enum Error {
         /// What failed.
         reason: String,
     },
+    /// Nothing of that size is the signature of a release.
+    #[error("a signature of {size} bytes is too large, {most} is the most")]
+    SignatureTooLarge {
+        /// Its bytes.
+        size: usize,
+        /// How many it may have.
+        most: usize,
+    },
     /// The caller asked to stop. Running it again goes on.
     #[error("stopped")]
     Stopped,
@@ -121,6 +129,14 @@ pub enum Error {
     TagImmutable {
         /// The tag.
         tag: Tag,
+    },
+    /// There are as many signatures of a release as are kept of one.
+    #[error("there are {most} signatures of {release} already")]
+    TooManySignatures {
+        /// Whose.
+        release: Box<Digest>,
+        /// How many are kept.
+        most: u8,
     },
     /// There are as many uploads in progress as the store keeps. Later may work.
     #[error("too many uploads are in progress")]

@@ -8,6 +8,7 @@
 //! repos/<name>/_tags/<tag>                   record of a tag
 //! repos/<name>/_referrers/<algorithm>/<subject>/<algorithm>-<hex>
 //! repos/<name>/_blobs/<algorithm>/<hex>      this repository may serve that blob
+//! signatures/<algorithm>=<hex>/signature-<n>  signatures of a release, as their stores lay them out
 //! uploads/<id>/{data,state,checkpoint}       an upload in progress
 //! fetches/<algorithm>/<hex>/data             a fetch from an upstream in progress
 //! tmp/                                       being written
@@ -73,6 +74,18 @@ impl Layout {
         RepoLayout {
             dir: self.repos().join(name.as_str()),
         }
+    }
+
+    /// Where the signatures of a release lie.
+    pub(crate) fn signatures(&self, release: &Digest) -> PathBuf {
+        let name = format!("{}={}", release.algorithm(), release.hex());
+        self.root.join("signatures").join(name)
+    }
+
+    /// A signature of a release, by its number.
+    pub(crate) fn signature(&self, release: &Digest, number: u8) -> PathBuf {
+        let name = format!("signature-{number}");
+        self.signatures(release).join(name)
     }
 
     pub(crate) fn uploads(&self) -> PathBuf {
@@ -147,8 +160,8 @@ impl Layout {
         self.root.join("state").join(subject)
     }
 
-    /// What others than the store keep in the data directory and a copy of it has to have: files, and
-    /// directories of files, replaced whole.
+    /// What no repository refers to and a copy of the data directory has to have all the same: files,
+    /// and directories of files, replaced whole.
     pub(crate) fn kept_for_others(&self) -> [PathBuf; 4] {
         ["signatures", "certs", "users.htpasswd", "admin-password"].map(|name| self.root.join(name))
     }
@@ -219,6 +232,14 @@ impl RepoLayout {
 /// A digest as one file name, `<algorithm>-<hex>`.
 fn flat_name(digest: &Digest) -> String {
     format!("{}-{}", digest.algorithm(), digest.hex())
+}
+
+/// Reads back the number in the name of a signature.
+pub(crate) fn parse_signature_name(name: &str) -> Option<u8> {
+    let text = name.strip_prefix("signature-")?;
+    let number: u8 = text.parse().ok()?;
+    // One number, one name.
+    (number > 0 && number.to_string() == text).then_some(number)
 }
 
 /// Reads back what [`Layout`] writes as `<algorithm>-<hex>`.

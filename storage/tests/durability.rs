@@ -119,6 +119,14 @@ async fn everything_acknowledged_is_synced_before_the_answer() {
     clean("delete of a manifest");
     store.repo(&name).unlink_blob(blob).await.expect("deletes");
     clean("delete of a blob");
+    for number in [1, 2, 1] {
+        let bytes = Bytes::from(vec![number]);
+        let kept = store.keep_signature(subject, bytes).await;
+        assert_eq!(kept.expect("is kept"), number);
+        clean("signature");
+    }
+    store.remove_signatures(subject).await.expect("removes");
+    clean("removal of signatures");
 }
 
 /// Notes when everything left by an earlier process was synced, and when something was given a name.

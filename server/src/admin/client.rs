@@ -15,6 +15,7 @@ use crate::admin::call::{self, call, connect};
 use crate::admin::command::Command;
 use crate::admin::door::Question;
 use crate::admin::failure::{Exit, Failure};
+use crate::admin::files::Root;
 use crate::admin::local::{self, Held};
 use crate::admin::report::Report;
 use crate::admin::watch::{Told, interrupted};
@@ -44,13 +45,35 @@ pub(crate) fn ask_watching(
     command: &Command,
     show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Report, Failure> {
+    ask_for(source, command, None, show)
+}
+
+/// As [`ask_watching`], for a command that comes with files: those below `root`.
+///
+/// # Errors
+/// Says what was attempted and why it failed.
+pub(crate) fn ask_with_files(
+    source: &Source,
+    command: &Command,
+    root: &Root,
+    show: &mut (dyn FnMut(Told) + Send),
+) -> Result<Report, Failure> {
+    ask_for(source, command, Some(root), show)
+}
+
+fn ask_for(
+    source: &Source,
+    command: &Command,
+    files: Option<&Root>,
+    show: &mut (dyn FnMut(Told) + Send),
+) -> Result<Report, Failure> {
     let data = data(source)?;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(report) = over_socket(&data, source, command, show)? {
+        if let Some(report) = over_socket(&data, source, command, files, show)? {
             return Ok(report);
         }
-        match local::execute(&data, source, command, show) {
+        match local::execute(&data, source, command, files, show) {
             Err(Held { failure }) if Instant::now() >= deadline => return Err(failure),
             Err(Held { .. }) => sleep(PAUSE),
             Ok(outcome) => return outcome,
@@ -63,7 +86,7 @@ pub(crate) fn ask_watching(
 /// # Errors
 /// Says what was attempted and why it failed.
 pub(crate) fn ask_server(source: &Source, command: &Command) -> Result<Option<Report>, Failure> {
-    over_socket(&data(source)?, source, command, &mut |_| {})
+    over_socket(&data(source)?, source, command, None, &mut |_| {})
 }
 
 fn data(source: &Source) -> Result<PathBuf, Failure> {
@@ -76,6 +99,7 @@ fn over_socket(
     data: &Path,
     source: &Source,
     command: &Command,
+    files: Option<&Root>,
     show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Option<Report>, Failure> {
     let failed = |error: &(dyn StdError + 'static)| {
@@ -105,7 +129,7 @@ fn over_socket(
             // In this order, so that there is an ear for Ctrl-C before there is work.
             biased;
             () = interrupted(command) => return Err(command.stopped()),
-            answer = call(stream, &question, show) => answer,
+            answer = call(stream, &question, files, show) => answer,
         };
         match answer {
             Ok(outcome) => outcome.map(Some),

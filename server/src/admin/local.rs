@@ -20,11 +20,13 @@ use roadstead_storage::{Clock as StoreClock, Error as StoreError, Store};
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use tokio::runtime;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::command::Command;
 use crate::admin::execute::{Context, Parts};
 use crate::admin::failure::{Exit, Failure};
+use crate::admin::files::{Asked, CallerFiles, Root, serve};
 use crate::admin::mirror::Mirroring;
 use crate::admin::report::Report;
 use crate::admin::watch::{Told, Watch, interrupted};
@@ -55,6 +57,7 @@ pub(super) fn execute(
     data: &Path,
     source: &Source,
     command: &Command,
+    files: Option<&Root>,
     show: &mut (dyn FnMut(Told) + Send),
 ) -> Result<Result<Report, Failure>, Held> {
     let attempt = command.to_string();
@@ -77,6 +80,11 @@ pub(super) fn execute(
         ));
         return Ok(Err(failure.hint("run it as root, or as that user")));
     }
+    let (files, asked) = match files.map(|root| (CallerFiles::new(), root)) {
+        Some(((files, asked), root)) => (Some(files), Some((root, asked))),
+        None => (None, None),
+    };
+    let onlooker = Onlooker { show, files };
     let work = || {
         if caller != owner.uid {
             become_owner(owner).map_err(|error| Outcome::failed(command, &error))?;
@@ -89,16 +97,18 @@ pub(super) fn execute(
         };
         let runtime = runtime.enable_all().build();
         let runtime = runtime.map_err(|error| Outcome::failed(command, &error))?;
-        let outcome = runtime.block_on(carry_out(config, proxies, command, show));
+        let outcome = runtime.block_on(carry_out(config, proxies, command, onlooker));
         // Only a stopped rebuild of the index still works; the next one begins anew.
         runtime.shutdown_background();
         outcome
     };
-    let joined = thread::scope(|scope| {
+    let joined: io::Result<_> = thread::scope(|scope| {
         let owner = thread::Builder::new().name("owner".to_owned());
-        owner
-            .spawn_scoped(scope, work)
-            .map(thread::ScopedJoinHandle::join)
+        let owner = owner.spawn_scoped(scope, work)?;
+        if let Some((root, asked)) = asked {
+            answer(root, asked)?;
+        }
+        Ok(owner.join())
     });
     match joined {
         Ok(Ok(Ok(report))) => Ok(Ok(report)),
@@ -109,6 +119,21 @@ pub(super) fn execute(
         )),
         Err(error) => Ok(Err(Failure::because(&attempt, &error))),
     }
+}
+
+/// Whoever gave the command, as far as the work has to do with them.
+struct Onlooker<'a> {
+    /// Shows them how far it has come.
+    show: &'a mut (dyn FnMut(Told) + Send),
+    /// Reaches what they named, where they named any.
+    files: Option<CallerFiles>,
+}
+
+/// Has done with the caller's files what the work asks for, by the caller's rights, until it ends.
+fn answer(root: &Root, asked: mpsc::Receiver<Asked>) -> io::Result<()> {
+    let runtime = runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(serve(root.clone(), asked));
+    Ok(())
 }
 
 /// How the work can end otherwise than well.
@@ -127,13 +152,13 @@ async fn carry_out(
     config: Config,
     proxies: ProxyVariables,
     command: &Command,
-    show: &mut (dyn FnMut(Told) + Send),
+    onlooker: Onlooker<'_>,
 ) -> Result<Report, Outcome> {
     let store = match Store::open(config.store(StoreClock::system())).await {
         Ok(store) => store,
         Err(error) => return Err(refused(command, &error)),
     };
-    let outcome = with_store(store.clone(), (config, proxies), command, show).await;
+    let outcome = with_store(store.clone(), (config, proxies), command, onlooker).await;
     store.close().await;
     outcome.map_err(Outcome::Failed)
 }
@@ -142,11 +167,11 @@ async fn with_store(
     store: Store,
     (config, proxies): (Config, ProxyVariables),
     command: &Command,
-    show: &mut (dyn FnMut(Told) + Send),
+    onlooker: Onlooker<'_>,
 ) -> Result<Report, Failure> {
     let failed =
         |error: &(dyn std::error::Error + 'static)| Failure::because(command.to_string(), error);
-    if matches!(command, Command::RepoList) && !store.index_ready() {
+    if command.lists_repositories() && !store.index_ready() {
         store
             .rebuild_index()
             .await
@@ -173,7 +198,7 @@ async fn with_store(
         clock: Arc::new(SystemTime::now),
     };
     let context = Context::new(parts, config);
-    let outcome = watched(&context, command, show).await;
+    let outcome = watched(&context, command, onlooker).await;
     // A job that was stopped notes that.
     tasks.drain(GRACE, pending()).await;
     outcome
@@ -200,10 +225,15 @@ fn mirroring(store: &Store, config: &Config, tasks: &Tasks, proxies: ProxyVariab
 async fn watched(
     context: &Context,
     command: &Command,
-    show: &mut (dyn FnMut(Told) + Send),
+    onlooker: Onlooker<'_>,
 ) -> Result<Report, Failure> {
     let stop = CancellationToken::new();
     let (watch, mut told) = Watch::new(stop.clone());
+    let Onlooker { show, files } = onlooker;
+    let watch = match files {
+        Some(files) => watch.with_files(files),
+        None => watch,
+    };
     let mut work = pin!(context.execute(command.clone(), &watch));
     let mut interrupt = pin!(interrupted(command));
     loop {

@@ -2,15 +2,21 @@
 //!
 //! A command is data ([`command`]); it is carried out in one place ([`execute`]), either inside the
 //! running server, which hears it on a socket ([`socket`]), or in the command's own process on the
-//! store itself ([`client`]). While long work goes on, its steps are told ([`watch`]). Knows nothing of flags and of printing.
+//! store itself ([`client`]). While long work goes on, its steps are told ([`watch`]), and the files that
+//! the command line names are reached ([`files`]). Knows nothing of flags and of printing.
 
 mod call;
 mod certificates;
 pub(crate) mod client;
+mod cluster;
 pub(crate) mod command;
 mod door;
+mod exchange;
 pub(crate) mod execute;
 pub(crate) mod failure;
+pub(crate) mod files;
+mod lines;
+mod listing;
 mod local;
 pub(crate) mod mirror;
 pub(crate) mod place;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Either, Full, Limited};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,8 +26,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::admin::door::{Door, Line, PATH, Question, VERSION, VERSION_HEADER};
+use crate::admin::exchange::exchange;
 use crate::admin::execute::Context;
 use crate::admin::failure::{Exit, Failure};
+use crate::admin::files::CallerFiles;
+use crate::admin::lines::Lines;
 use crate::admin::telling::Telling;
 use crate::admin::watch::Watch;
 
@@ -161,21 +164,38 @@ async fn answer(
     if (request.method(), request.uri().path()) != (&Method::POST, PATH) {
         return plain(StatusCode::NOT_FOUND, "there is nothing here\n".to_owned());
     }
-    let question = match Limited::new(request.into_body(), MAX_QUESTION)
-        .collect()
-        .await
-    {
-        Ok(body) => serde_json::from_slice::<Question>(&body.to_bytes()),
+    let mut lines = Lines::new(request.into_body(), MAX_QUESTION);
+    let question = match lines.line().await {
+        Ok(line) => serde_json::from_slice::<Question>(&line.unwrap_or_default()),
         Err(error) => return plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
     };
     match question {
-        Ok(question) => {
-            let (watch, told) = Watch::new(stop);
-            let work = carry_out(context, question, watch);
-            Response::new(Either::Right(Telling::new(work, told)))
-        }
+        Ok(question) => Response::new(Either::Right(begin(context, stop, question, lines))),
         Err(error) => plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
     }
+}
+
+/// The answer to a question, behind which what becomes of the caller's files comes in.
+fn begin(
+    context: Context,
+    stop: CancellationToken,
+    question: Question,
+    lines: Lines<Incoming>,
+) -> Telling {
+    let (watch, told) = Watch::new(stop);
+    if !question.command.comes_with_files() {
+        return Telling::new(carry_out(context, question, watch), told);
+    }
+    let (files, asked) = CallerFiles::new();
+    let (asking, replies) = exchange(asked, lines);
+    let stopped = question.command.stopped();
+    let work = async move {
+        let work = carry_out(context, question, watch.with_files(files));
+        let outcome = replies.during(work).await;
+        // Nobody hears this, for whoever gave the command has gone.
+        outcome.unwrap_or(Line::Failed(stopped))
+    };
+    Telling::new(work, told).asking(asking)
 }
 
 async fn carry_out(context: Context, question: Question, watch: Watch) -> Line {

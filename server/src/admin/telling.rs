@@ -1,7 +1,8 @@
 //! The answer to a command, written while the command is carried out.
 //!
-//! One line for each thing that is told, and one for the outcome. It drives the work itself, so a peer that goes away
-//! drops the work with the answer. Invariant: the outcome is the last line.
+//! One line for each thing that is told or asked of the caller's files, and one for the outcome. It
+//! drives the work itself, so a peer that goes away drops the work with the answer. Invariant: the
+//! outcome is the last line.
 
 use std::convert::Infallible;
 use std::mem::replace;
@@ -13,12 +14,17 @@ use http_body::{Body, Frame};
 use tokio::sync::mpsc;
 
 use crate::admin::door::Line;
+use crate::admin::exchange::Asking;
 use crate::admin::watch::Told;
 
 /// The body of an answer.
 pub(super) struct Telling {
     work: Work,
     told: mpsc::Receiver<Told>,
+    /// What is asked of the caller's files; nothing for a command without any.
+    asking: Option<Asking>,
+    /// Bytes that belong to the line before.
+    bytes: Bytes,
 }
 
 enum Work {
@@ -38,6 +44,46 @@ impl Telling {
         Self {
             work: Work::Underway(Box::pin(work)),
             told,
+            asking: None,
+            bytes: Bytes::new(),
+        }
+    }
+
+    /// Passes on what the work asks of the caller's files, too.
+    #[must_use]
+    pub(super) fn asking(self, asking: Asking) -> Self {
+        let asking = Some(asking);
+        Self { asking, ..self }
+    }
+
+    /// What the work asks for next, if it does.
+    fn poll_asked(&mut self, context: &mut Context<'_>) -> Option<Line> {
+        match self.asking.as_mut()?.poll_next(context) {
+            Poll::Ready((line, bytes)) => {
+                self.bytes = bytes;
+                Some(Line::Asked(line))
+            }
+            Poll::Pending => None,
+        }
+    }
+
+    /// What is told next, if something is.
+    fn poll_told(&mut self, context: &mut Context<'_>) -> Option<Line> {
+        match self.told.poll_recv(context) {
+            Poll::Ready(Some(told)) => Some(Line::Told(told)),
+            // Without senders nothing more is told: only the work wakes us.
+            Poll::Ready(None) | Poll::Pending => None,
+        }
+    }
+
+    /// The outcome, once the work is over.
+    fn outcome(&mut self) -> Option<Line> {
+        match replace(&mut self.work, Work::Told) {
+            Work::Over(outcome) => Some(outcome),
+            work => {
+                self.work = work;
+                None
+            }
         }
     }
 }
@@ -58,18 +104,18 @@ impl Body for Telling {
         if matches!(self.work, Work::Told) {
             return Poll::Ready(None);
         }
-        let line = match self.told.poll_recv(context) {
-            Poll::Ready(Some(told)) => Line::Told(told),
-            // Without senders nothing more is told: only the work wakes us.
-            Poll::Ready(None) | Poll::Pending => match replace(&mut self.work, Work::Told) {
-                Work::Over(outcome) => outcome,
-                work => {
-                    self.work = work;
-                    return Poll::Pending;
-                }
-            },
-        };
-        Poll::Ready(Some(Ok(Frame::data(line.encode()))))
+        if !self.bytes.is_empty() {
+            let bytes = std::mem::take(&mut self.bytes);
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        let line = self
+            .poll_asked(context)
+            .or_else(|| self.poll_told(context))
+            .or_else(|| self.outcome());
+        match line {
+            Some(line) => Poll::Ready(Some(Ok(Frame::data(line.encode())))),
+            None => Poll::Pending,
+        }
     }
 
     fn is_end_stream(&self) -> bool {

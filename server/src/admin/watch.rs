@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::command::Command;
+use crate::admin::files::CallerFiles;
 use crate::jobs::progress::{FinishedImage, Progress, Reached};
 
 /// The shortest time between two steps of one phase.
@@ -92,13 +93,27 @@ pub(super) struct Watch {
     /// Cancelled when it shall stop.
     pub(super) stop: CancellationToken,
     told: mpsc::Sender<Told>,
+    files: Option<CallerFiles>,
 }
 
 impl Watch {
     /// A watch, and where what is told comes out.
     pub(super) fn new(stop: CancellationToken) -> (Self, mpsc::Receiver<Told>) {
         let (told, shown) = mpsc::channel(WAITING);
-        (Self { stop, told }, shown)
+        let files = None;
+        (Self { stop, told, files }, shown)
+    }
+
+    /// The same of somebody whose files can be reached.
+    #[must_use]
+    pub(super) fn with_files(self, files: CallerFiles) -> Self {
+        let files = Some(files);
+        Self { files, ..self }
+    }
+
+    /// The files that the command line names, where the command is one that comes with any.
+    pub(super) fn files(&self) -> Option<&CallerFiles> {
+        self.files.as_ref()
     }
 
     /// Does `work`, which is copying, and tells how far it has come: together, if it is several copies.

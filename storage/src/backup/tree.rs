@@ -1,6 +1,6 @@
-//! Copies what others keep in the data directory: key material, users, signatures.
+//! Copies what no repository refers to: key material, users, signatures of releases.
 //!
-//! Their files are small and replaced whole, but may belong together: a certificate and the authority
+//! These files are small and replaced whole, but may belong together: a certificate and the authority
 //! that issued it. So all of them are read until two readings agree.
 
 use std::collections::BTreeMap;

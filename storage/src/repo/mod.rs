@@ -1,11 +1,13 @@
 //! One repository: its manifests, tags and referrers, and the blobs it may serve.
 //!
 //! The face of it, which waits; [`files`] reads, [`mod@write`] changes, [`usage`] counts, [`last_use`] notes
-//! what is asked for. Changes of manifests and tags hold the repository's lock and run to their end on the
+//! what is asked for, [`several`] removes what goes together. Changes of manifests and tags hold the repository's lock and run to their end on the
 //! blocking pool, whatever becomes of the caller.
 
 mod files;
+mod holding;
 mod last_use;
+mod several;
 mod usage;
 mod write;
 
@@ -15,6 +17,9 @@ use bytes::Bytes;
 use tracing::warn;
 
 pub(crate) use self::files::Files;
+pub use self::holding::Holding;
+pub use self::several::Going;
+pub(crate) use self::several::freed;
 pub use self::usage::{Removal, Summary, TagSummary, Target};
 use crate::blob::{BlobReader, Blobs};
 use crate::config::Config;

@@ -69,7 +69,7 @@ pub struct TagSummary {
 }
 
 /// Content by digest, with its size in bytes where the store has it.
-type Content = BTreeMap<Digest, Option<u64>>;
+pub(super) type Content = BTreeMap<Digest, Option<u64>>;
 
 impl Files {
     pub(super) fn summary(&self) -> Result<Option<Summary>, Error> {
@@ -166,7 +166,7 @@ impl Files {
     }
 
     /// Adds a manifest and the blobs it refers to. Children are manifests of their own.
-    fn add_needs(
+    pub(super) fn add_needs(
         &self,
         digest: Digest,
         manifest: &Manifest,

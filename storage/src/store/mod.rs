@@ -1,6 +1,8 @@
 //! The store: opens all of it under one lock, and hands out repositories and uploads.
 
 mod note;
+mod removal;
+mod signature;
 mod upkeep;
 
 use std::fs::{self, File};
@@ -50,6 +52,8 @@ struct Inner {
     keeping: Arc<RwLock<()>>,
     /// Held by the rebuild of the index under way.
     reindexing: tokio::sync::Mutex<()>,
+    /// Held by whoever changes the signatures of a release.
+    signing: Locks<Digest>,
     /// Locked as long as it is open.
     _lock: File,
 }
@@ -387,6 +391,7 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
         collecting: Arc::default(),
         keeping: Arc::default(),
         reindexing: tokio::sync::Mutex::default(),
+        signing: Locks::default(),
         _lock: lock,
     })))
 }
