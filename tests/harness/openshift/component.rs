@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::digest::Digest;
-use crate::image::{Format, Image, Manifest, Platform, index_of};
+use crate::image::{Format, Image, Manifest, Platform, index_of, media_type};
 use crate::upstream::{Blob, Upstream};
 
 /// The most of a layer that is unpacked here.
@@ -93,6 +93,25 @@ impl Component {
         Self::image(name, &image_of(format, architecture, layers, &json!({})))
     }
 
+    /// A component whose layers are these blobs, which are not unpacked.
+    pub fn opaque(name: &str, layers: &[Blob]) -> Self {
+        let digests: Vec<_> = layers.iter().map(Blob::digest).collect();
+        let config = configuration("amd64", &json!({ "Labels": { "name": name } }), &digests);
+        let mut image = Image::assemble(Format::Docker, config.into(), Vec::new());
+        let described = layers.iter().zip(&digests).map(|(layer, digest)| {
+            json!({
+                "mediaType": media_type::DOCKER_LAYER,
+                "digest": digest.as_str(),
+                "size": layer.len(),
+            })
+        });
+        image.manifest = image.manifest.with("layers", described.collect());
+        Self {
+            blobs: layers.iter().cloned().chain(blobs(&image)).collect(),
+            ..Self::image(name, &image)
+        }
+    }
+
     /// A component with one small layer of its own, and one that all of these have.
     pub fn small(name: &str) -> Self {
         let texts = ["the base of all components", name];
@@ -142,17 +161,24 @@ pub(super) fn image_of(
 ) -> Image {
     let diffs: Vec<_> = layers
         .iter()
-        .map(|layer| Digest::of(&unpacked(layer)).to_string())
+        .map(|layer| Digest::of(&unpacked(layer)))
         .collect();
-    let config = json!({
+    let config = configuration(architecture, config, &diffs);
+    let layers = layers.into_iter().map(Into::into).collect();
+    Image::assemble(format, config.into(), layers)
+}
+
+/// The configuration of an image whose layers, unpacked, have these digests.
+fn configuration(architecture: &str, config: &Value, diffs: &[Digest]) -> String {
+    let diffs: Vec<_> = diffs.iter().map(Digest::as_str).collect();
+    json!({
         "os": "linux",
         "architecture": architecture,
         "created": "2025-01-01T00:00:00Z",
         "config": config,
         "rootfs": { "type": "layers", "diff_ids": diffs },
-    });
-    let layers = layers.into_iter().map(Into::into).collect();
-    Image::assemble(format, config.to_string().into(), layers)
+    })
+    .to_string()
 }
 
 fn blobs(image: &Image) -> impl Iterator<Item = Blob> {
