@@ -8,6 +8,7 @@
 mod admin;
 mod auth;
 pub mod cli;
+mod cluster;
 mod config;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

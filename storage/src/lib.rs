@@ -52,7 +52,8 @@ pub use self::fetch::{Fetch, FetchReader, FetchWriter};
 pub use self::progress::{Phase, Progress};
 pub use self::record::{Origin, Principal, Timestamp};
 pub use self::repo::{
-    Going, Put, PutOutcome, Record, Removal, Repo, Stored, Summary, TagState, TagSummary, Target,
+    Going, Holding, Put, PutOutcome, Record, Removal, Repo, Stored, Summary, TagState, TagSummary,
+    Target,
 };
 pub use self::scrub::{Affected, Defect, Lost, Outcome, Problem, ScrubOptions, Scrubbed};
 pub use self::space::Usage;

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Fixture, alice, image, push_blob, put, repo, sha256, tag};
 use roadstead_storage::oci::{Algorithm, Digest, Manifest, Reference, RepoName};
-use roadstead_storage::{Error, Origin, Put, PutOutcome, Store, TagState};
+use roadstead_storage::{Error, Holding, Origin, Put, PutOutcome, Store, TagState};
 
 async fn bring(
     store: &Store,
@@ -56,6 +56,25 @@ async fn a_pull_through_moves_no_tag_that_came_in_another_way() {
         assert_eq!((state.digest, state.origin), (digest, origin), "{name_of}");
         assert_eq!(state.checked_at.is_none(), origin == Origin::Pushed);
     }
+}
+
+#[tokio::test]
+async fn a_repository_tells_what_of_it_came_in_which_way() {
+    let it = Fixture::new().await;
+    let name = repo("a");
+    let (one, other) = (image(b"one", &[], ""), image(b"other", &[], ""));
+    bring(&it.store, &name, &one, &[], Origin::Mirrored).await;
+    bring(&it.store, &name, &other, &["1", "2"], Origin::PulledThrough).await;
+    let check = async |name: &str, origin, tags, manifests| {
+        let holding = it.store.repo(&repo(name)).holding(origin).await;
+        assert_eq!(holding.expect("reads"), Holding { manifests, tags });
+    };
+    check("a", Origin::Mirrored, false, true).await;
+    check("a", Origin::PulledThrough, true, true).await;
+    check("a", Origin::Pushed, false, false).await;
+    check("none", Origin::Mirrored, false, false).await;
+    bring(&it.store, &name, &other, &["2"], Origin::Mirrored).await;
+    check("a", Origin::Mirrored, true, true).await;
 }
 
 #[tokio::test]

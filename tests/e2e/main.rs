@@ -18,6 +18,7 @@ mod manifests;
 mod mirror;
 mod mounts;
 mod nothing;
+mod openshift;
 mod ping_and_headers;
 mod pull_through;
 mod referrers;

@@ -172,7 +172,7 @@ fn is_version(text: &str) -> bool {
 }
 
 /// What this program was built for.
-fn this_machine() -> Option<Arch> {
+pub(super) fn this_machine() -> Option<Arch> {
     match std::env::consts::ARCH {
         "powerpc64" => Some(Arch::Ppc64le),
         name => name.parse().ok(),

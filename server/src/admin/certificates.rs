@@ -69,12 +69,12 @@ impl CertificateWork {
     }
 
     /// Hands out what clients must trust.
-    pub(super) fn trust(&self) -> Result<Report, Error> {
+    pub(super) fn trust(&self) -> Result<Trust, Error> {
         let pem = self.authority()?.trust_pem(self.now);
-        Ok(Report::Trust(Trust {
+        Ok(Trust {
             pem,
             address: self.address.clone(),
-        }))
+        })
     }
 
     fn authority(&self) -> Result<Authority, Error> {

@@ -37,6 +37,15 @@ pub(crate) enum Command {
     CaShow,
     /// Hand out what clients must trust.
     CaTrust,
+    /// Make an account that only pulls, or give it another password.
+    ClusterAccount {
+        /// Its name.
+        name: UserName,
+        /// What its password is checked against.
+        hash: PasswordHash,
+    },
+    /// Gather what documents for clusters and nodes say.
+    ClusterFacts(WantedFacts),
     /// Show the configuration as it is understood.
     ConfigShow,
     /// Copy images from other registries.
@@ -118,6 +127,11 @@ impl Command {
         false
     }
 
+    /// Whether it needs to know all repositories.
+    pub(super) fn lists_repositories(&self) -> bool {
+        matches!(self, Self::ClusterFacts(_) | Self::RepoList)
+    }
+
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self {
@@ -166,6 +180,8 @@ impl Display for Command {
             Self::CaRotate => f.write_str("rotate the certificate authority"),
             Self::CaShow => f.write_str("describe the certificates"),
             Self::CaTrust => f.write_str("export the certificate authority"),
+            Self::ClusterAccount { name, .. } => write!(f, "make an account {name} for nodes"),
+            Self::ClusterFacts(wanted) => f.write_str(&wanted.attempt),
             Self::ConfigShow => f.write_str("show the configuration"),
             Self::MirrorImage(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorRun { jobs } => write!(f, "{jobs}"),
@@ -186,6 +202,19 @@ impl Display for Command {
             Self::UserRemove { name } => write!(f, "remove the user {name}"),
         }
     }
+}
+
+/// What documents for clusters and nodes shall be about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct WantedFacts {
+    /// What they are needed for, as it stands after `error: `.
+    pub(crate) attempt: String,
+    /// Which releases; all, if there are none.
+    pub(crate) releases: Vec<String>,
+    /// Whether sample images count, too.
+    pub(crate) with_samples: bool,
+    /// Where those lie.
+    pub(crate) prefix: Option<RepoName>,
 }
 
 /// Jobs of the configuration that are to be run.

@@ -16,24 +16,26 @@ use tokio::task::spawn_blocking;
 use tracing::info;
 
 use crate::admin::certificates::CertificateWork;
-use crate::admin::command::{Command, Part, RepoTarget};
+use crate::admin::cluster;
+use crate::admin::command::{Command, Part, RepoTarget, WantedFacts};
 use crate::admin::failure::Failure;
+use crate::admin::listing::all_repositories;
 use crate::admin::mirror::{Error as MirrorError, Mirroring, Names};
 use crate::admin::place::Place;
 use crate::admin::report::{
-    Collected, Reindexed, Removed, Report, Repositories, ShownConfig, StoreContent, User,
-    Users as UserList, WriteConfig,
+    Collected, PullAccount, Reindexed, Removed, Report, Repositories, ShownConfig, StoreContent,
+    User, Users as UserList, WriteConfig,
 };
 use crate::admin::wanted::Wanted;
 use crate::admin::watch::Watch;
+use crate::auth::name::UserName;
+use crate::auth::password::PasswordHash;
+use crate::auth::role::Role;
 use crate::auth::table::Account;
 use crate::auth::users::{Error as UsersError, Users};
 use crate::config::Config;
 use crate::config::address::Address;
 use crate::upkeep::Upkeep;
-
-/// How many repositories are looked up at a time.
-const PAGE: usize = 100;
 
 /// Everything a command can touch. Cheap to clone.
 #[derive(Clone)]
@@ -98,7 +100,12 @@ impl Context {
             Command::CaRenew => self.certificates(CertificateWork::renew).await,
             Command::CaRotate => self.certificates(CertificateWork::rotate).await,
             Command::CaShow => self.certificates(CertificateWork::show).await,
-            Command::CaTrust => self.certificates(CertificateWork::trust).await,
+            Command::CaTrust => {
+                let trusted = self.certificates(CertificateWork::trust).await;
+                trusted.map(Report::Trust)
+            }
+            Command::ClusterAccount { name, hash } => self.pull_account(name, hash).await,
+            Command::ClusterFacts(wanted) => self.cluster(wanted).await,
             Command::ConfigShow => self.show_config(),
             Command::MirrorImage(wanted) => self.mirror(wanted, watch).await,
             Command::MirrorRun { jobs } => {
@@ -119,14 +126,9 @@ impl Context {
                 hash,
                 is_admin,
             } => {
-                self.users(move |users| {
-                    users.add(Account {
-                        name,
-                        hash,
-                        is_admin,
-                    })
-                })
-                .await
+                let role = if is_admin { Role::Admin } else { Role::User };
+                self.users(move |users| users.add(Account { name, hash, role }))
+                    .await
             }
             Command::UserList => Ok(self.list_users()),
             Command::UserPassword { name, hash } => {
@@ -138,9 +140,10 @@ impl Context {
         outcome.map_err(|error| error.describe(&attempted))
     }
 
-    async fn certificates<F>(&self, work: F) -> Result<Report, Error>
+    async fn certificates<T, F>(&self, work: F) -> Result<T, Error>
     where
-        F: FnOnce(&CertificateWork) -> Result<Report, roadstead_certs::Error> + Send + 'static,
+        T: Send + 'static,
+        F: FnOnce(&CertificateWork) -> Result<T, roadstead_certs::Error> + Send + 'static,
     {
         let certificates = CertificateWork {
             tls: self.0.parts.tls.clone(),
@@ -160,11 +163,25 @@ impl Context {
         Ok(Report::Done)
     }
 
+    async fn pull_account(&self, name: UserName, hash: PasswordHash) -> Result<Report, Error> {
+        let users = Arc::clone(&self.0.parts.users);
+        let was_there = spawn_blocking(move || users.renew_puller(&name, hash)).await??;
+        Ok(Report::PullAccount(PullAccount { was_there }))
+    }
+
+    async fn cluster(&self, wanted: WantedFacts) -> Result<Report, Error> {
+        let trusted = self.certificates(CertificateWork::trust).await?;
+        let (store, config) = (&self.0.parts.store, self.config());
+        let facts = Box::pin(cluster::facts(store, &config.upstreams, trusted, &wanted));
+        Ok(Report::Cluster(Box::new(facts.await?)))
+    }
+
     fn list_users(&self) -> Report {
         let accounts = self.0.parts.users.list().into_iter();
         let user = |account: Account| User {
             name: account.name.into(),
-            admin: account.is_admin,
+            admin: account.role == Role::Admin,
+            pull_only: account.role == Role::Puller,
         };
         Report::Users(UserList {
             users: accounts.map(user).collect(),
@@ -190,22 +207,13 @@ impl Context {
     async fn list_repositories(&self) -> Result<Report, Error> {
         let store = &self.0.parts.store;
         let mut repositories = Vec::new();
-        let mut after: Option<RepoName> = None;
-        loop {
-            let page = store
-                .repositories(after.as_ref().map(RepoName::as_str), PAGE)
-                .await?;
-            for name in &page {
-                // One that was removed meanwhile is no longer to be listed.
-                if let Some(summary) = store.repo(name).describe().await? {
-                    repositories.push(summary.into());
-                }
+        for name in all_repositories(store).await? {
+            // One that was removed meanwhile is no longer to be listed.
+            if let Some(summary) = store.repo(&name).describe().await? {
+                repositories.push(summary.into());
             }
-            if page.len() < PAGE {
-                return Ok(Report::Repositories(Repositories { repositories }));
-            }
-            after = page.into_iter().next_back();
         }
+        Ok(Report::Repositories(Repositories { repositories }))
     }
 
     async fn show_repository(&self, name: &RepoName) -> Result<Report, Error> {
@@ -284,6 +292,8 @@ enum Error {
     #[error("{} is not the directory that it is here, or none", dir.display())]
     Elsewhere { dir: PathBuf },
     #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+    #[error(transparent)]
     Mirroring(MirrorError),
     #[error("there is no such repository, tag or manifest")]
     NotThere,
@@ -318,6 +328,9 @@ impl Error {
             Self::Store(StoreError::BackingUp) => failure.hint("wait until it is done"),
             Self::Store(StoreError::Stopped) => attempted.stopped(),
             Self::Store(StoreError::IndexNotReady) => failure.hint("try again in a moment"),
+            Self::Users(UsersError::OtherRole { .. }) => {
+                failure.hint("--user names another, which is made if there is none")
+            }
             Self::Users(UsersError::Taken { .. }) => {
                 failure.hint("`roadstead user password` changes a password")
             }

@@ -171,7 +171,7 @@ async fn with_store(
 ) -> Result<Report, Failure> {
     let failed =
         |error: &(dyn std::error::Error + 'static)| Failure::because(command.to_string(), error);
-    if matches!(command, Command::RepoList) && !store.index_ready() {
+    if command.lists_repositories() && !store.index_ready() {
         store
             .rebuild_index()
             .await

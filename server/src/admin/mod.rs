@@ -8,6 +8,7 @@
 mod call;
 mod certificates;
 pub(crate) mod client;
+mod cluster;
 pub(crate) mod command;
 mod door;
 mod exchange;
@@ -15,6 +16,7 @@ pub(crate) mod execute;
 pub(crate) mod failure;
 pub(crate) mod files;
 mod lines;
+mod listing;
 mod local;
 pub(crate) mod mirror;
 pub(crate) mod place;

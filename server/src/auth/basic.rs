@@ -152,6 +152,7 @@ pub(crate) struct NoRandomness;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::role::Role;
 
     fn password(text: &str) -> Password {
         Password::new(text.to_owned()).unwrap()
@@ -167,7 +168,7 @@ mod tests {
             .add(Account {
                 name,
                 hash,
-                is_admin: false,
+                role: Role::User,
             })
             .unwrap();
         let basic = Basic::new(Arc::clone(&users)).unwrap();

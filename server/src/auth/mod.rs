@@ -13,6 +13,7 @@ pub(crate) mod grant;
 pub(crate) mod name;
 pub(crate) mod password;
 pub(crate) mod pattern;
+pub(crate) mod role;
 mod scope;
 pub(crate) mod table;
 mod token;
@@ -239,7 +240,7 @@ impl Authenticator {
 fn identity(account: &Account) -> Identity {
     Identity::User {
         name: account.name.clone(),
-        is_admin: account.is_admin,
+        role: account.role,
     }
 }
 

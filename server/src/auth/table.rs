@@ -1,7 +1,7 @@
 //! The accounts, as the lines of an htpasswd file.
 //!
-//! Owns the file's grammar: `name:hash`, `name:hash:admin` for administrators, comments and empty
-//! lines, which a change leaves where they are. Pure: files are `auth/users.rs`'s. Invariant: no two
+//! Owns the file's grammar: `name:hash`, `name:hash:admin` for administrators, `name:hash:pull` for who
+//! may only pull, comments and empty lines, which a change leaves where they are. Pure: files are `auth/users.rs`'s. Invariant: no two
 //! lines name the same account, and every hash can be verified.
 
 use std::fmt::{self, Display, Formatter};
@@ -14,9 +14,7 @@ use thiserror::Error;
 
 use crate::auth::name::{InvalidUserName, UserName};
 use crate::auth::password::{InvalidHash, PasswordHash};
-
-/// What stands behind the hash of an administrator.
-const ADMIN: &str = "admin";
+use crate::auth::role::Role;
 
 /// One account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +23,8 @@ pub(crate) struct Account {
     pub(crate) name: UserName,
     /// What the password is checked against.
     pub(crate) hash: PasswordHash,
-    /// Whether it administers the registry.
-    pub(crate) is_admin: bool,
+    /// What it is for.
+    pub(crate) role: Role,
 }
 
 impl Account {
@@ -42,10 +40,9 @@ impl Account {
 impl Display for Account {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.name, self.hash.as_str())?;
-        if self.is_admin {
-            write!(f, ":{ADMIN}")
-        } else {
-            Ok(())
+        match self.role.word() {
+            Some(word) => write!(f, ":{word}"),
+            None => Ok(()),
         }
     }
 }
@@ -145,18 +142,10 @@ fn parse_account(line: &str) -> Result<Account, Problem> {
     let name = name.parse().map_err(|source| Problem::Name { source })?;
     let hash = fields.next().unwrap_or_default();
     let hash = hash.parse().map_err(|source| Problem::Hash { source })?;
-    match (fields.next(), fields.next()) {
-        (None, None) => Ok(Account {
-            name,
-            hash,
-            is_admin: false,
-        }),
-        (Some(ADMIN), None) => Ok(Account {
-            name,
-            hash,
-            is_admin: true,
-        }),
-        _ => Err(Problem::Role),
+    let role = Role::of_word(fields.next()).ok_or(Problem::Role)?;
+    match fields.next() {
+        None => Ok(Account { name, hash, role }),
+        Some(_) => Err(Problem::Role),
     }
 }
 
@@ -174,7 +163,7 @@ enum Problem {
     Hash { source: InvalidHash },
     #[error("{source}")]
     Name { source: InvalidUserName },
-    #[error("after the hash stands nothing, or `:admin`")]
+    #[error("after the hash stands nothing, `:admin` or `:pull`")]
     Role,
     #[error("this user has a line already")]
     Twice,
@@ -190,25 +179,25 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn account(user: &str, is_admin: bool) -> Account {
+    fn account(user: &str, role: Role) -> Account {
         Account {
             name: name(user),
             hash: HASH.parse().unwrap(),
-            is_admin,
+            role,
         }
     }
 
     #[test]
     fn comments_stay_where_they_are() {
-        let text = format!("# ours\nann:{HASH}\n\nroot:{HASH}:admin\n# end\n");
+        let text = format!("# ours\nann:{HASH}\n\nroot:{HASH}:admin\nnodes:{HASH}:pull\n# end\n");
         let mut table = Table::parse(&text).unwrap();
         assert_eq!(table.to_string(), text);
-        table.set(account("ann", true));
-        table.set(account("ci", false));
+        table.set(account("ann", Role::Admin));
+        table.set(account("ci", Role::User));
         table.remove(&name("root"));
         assert_eq!(
             table.to_string(),
-            format!("# ours\nann:{HASH}:admin\n\n# end\nci:{HASH}\n")
+            format!("# ours\nann:{HASH}:admin\n\nnodes:{HASH}:pull\n# end\nci:{HASH}\n")
         );
     }
 
@@ -230,14 +219,15 @@ mod tests {
 
     #[test]
     fn a_change_of_password_or_rights_is_another_generation() {
-        let one = account("ann", false);
-        assert_eq!(one.generation(), account("ann", false).generation());
-        assert_ne!(one.generation(), account("ann", true).generation());
-        assert_ne!(one.generation(), account("bob", false).generation());
+        let one = account("ann", Role::User);
+        assert_eq!(one.generation(), account("ann", Role::User).generation());
+        assert_ne!(one.generation(), account("ann", Role::Admin).generation());
+        assert_ne!(one.generation(), account("ann", Role::Puller).generation());
+        assert_ne!(one.generation(), account("bob", Role::User).generation());
         let other = HASH.replacen("Tmi", "Tme", 1).parse().unwrap();
         let changed = Account {
             hash: other,
-            ..account("ann", false)
+            ..account("ann", Role::User)
         };
         assert_ne!(one.generation(), changed.generation());
     }

@@ -13,6 +13,7 @@ use crate::auth::config::{Anonymous, RawConfig};
 use crate::auth::grant::Denied;
 use crate::auth::grant::{Pull, Push};
 use crate::auth::password::Password;
+use crate::auth::role::Role;
 
 struct Fixture {
     auth: Authenticator,
@@ -36,7 +37,7 @@ fn fixture(text: &str) -> Fixture {
         .add(Account {
             name: "ann".parse().unwrap(),
             hash,
-            is_admin: false,
+            role: Role::User,
         })
         .unwrap();
     let key = TokenKey::open_or_create(&data.path().join("certs")).unwrap();

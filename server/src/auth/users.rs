@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::auth::name::UserName;
 use crate::auth::password::{HashPassword, Password, PasswordHash};
+use crate::auth::role::Role;
 use crate::auth::table::{Account, InvalidTable, Table};
 
 const FILE: &str = "users.htpasswd";
@@ -63,7 +64,7 @@ impl Users {
             table.set(Account {
                 name: FIRST_USER.parse().expect("`admin` is a user name"),
                 hash: password.hash()?,
-                is_admin: true,
+                role: Role::Admin,
             });
             // The password first: a crash in between leaves no user file, and this runs again.
             replace(data, FIRST_PASSWORD, &format!("{}\n", password.expose()))?;
@@ -130,6 +131,29 @@ impl Users {
             table.set(Account { hash, ..account });
             Ok(())
         })
+    }
+
+    /// Gives an account that only pulls another password, or adds it. Returns whether it was there; its
+    /// tokens are then no longer good.
+    ///
+    /// # Errors
+    /// [`Error::OtherRole`], and when the file cannot be read or written.
+    pub(crate) fn renew_puller(&self, name: &UserName, hash: PasswordHash) -> Result<bool, Error> {
+        let mut was_there = false;
+        self.change(name, |table| {
+            was_there = match table.find(name) {
+                None => false,
+                Some(account) if account.role == Role::Puller => true,
+                Some(_) => return Err(Error::OtherRole { name: name.clone() }),
+            };
+            table.set(Account {
+                name: name.clone(),
+                hash,
+                role: Role::Puller,
+            });
+            Ok(())
+        })?;
+        Ok(was_there)
     }
 
     /// Reads the file, so that no change made by hand is lost, changes it, writes it, publishes it.
@@ -238,6 +262,12 @@ pub(crate) enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// It may do more than pull, so its password is not for others to have.
+    #[error("the user {name} may do more than pull")]
+    OtherRole {
+        /// The name.
+        name: UserName,
+    },
     /// The user file is not one.
     #[error("read {}", file.display())]
     Parse {
@@ -284,7 +314,7 @@ mod tests {
         Account {
             name: name.parse().unwrap(),
             hash: Password::new(password.to_owned()).unwrap().hash().unwrap(),
-            is_admin: false,
+            role: Role::User,
         }
     }
 
@@ -300,7 +330,7 @@ mod tests {
         let file = data.path().join(FIRST_PASSWORD);
         let password = fs::read_to_string(&file).unwrap();
         let admin = users.find(&"admin".parse().unwrap()).unwrap();
-        assert!(admin.is_admin && admin.hash.matches(password.trim_end()));
+        assert!(admin.role == Role::Admin && admin.hash.matches(password.trim_end()));
         assert_eq!((mode(&file), mode(&data.path().join(FILE))), (0o600, 0o600));
         let (_, is_first) = Users::open_or_create(data.path()).unwrap();
         assert!(!is_first);
@@ -323,7 +353,7 @@ mod tests {
             .unwrap();
         assert!(!file.exists());
         assert!(
-            users.find(&"admin".parse().unwrap()).unwrap().is_admin,
+            users.find(&"admin".parse().unwrap()).unwrap().role == Role::Admin,
             "the rights stay"
         );
     }
@@ -367,6 +397,22 @@ mod tests {
         ));
         let changed = users.set_password(&ann.name, ann.hash);
         assert!(matches!(changed, Err(Error::Unknown { .. })));
+    }
+
+    #[test]
+    fn an_account_that_pulls_is_made_and_renewed_and_never_made_of_another() {
+        let data = tempfile::tempdir().unwrap();
+        let users = Users::open(data.path()).unwrap();
+        let (nodes, ann) = (account("nodes", "one"), account("ann", "secret"));
+        assert!(!users.renew_puller(&nodes.name, nodes.hash.clone()).unwrap());
+        let made = users.find(&nodes.name).unwrap();
+        assert!(made.role == Role::Puller && made.hash == nodes.hash);
+        assert!(users.renew_puller(&nodes.name, ann.hash.clone()).unwrap());
+        assert_eq!(users.find(&nodes.name).unwrap().hash, ann.hash);
+        users.add(ann.clone()).unwrap();
+        let renewed = users.renew_puller(&ann.name, nodes.hash);
+        assert!(matches!(renewed, Err(Error::OtherRole { .. })));
+        assert_eq!(users.find(&ann.name), Some(ann));
     }
 
     #[test]

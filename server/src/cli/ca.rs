@@ -9,15 +9,18 @@ use serde::Serialize;
 use crate::admin::client::ask;
 use crate::admin::command::Command;
 use crate::admin::failure::{Exit, Failure};
-use crate::admin::report::{Certificate, Certificates, Report, Trust};
+use crate::admin::report::{Certificate, Certificates, Report};
+use crate::cli::address::{asked_or_known, no_key};
 use crate::cli::args::{Ca, Export, Format, TrustFormat};
 use crate::cli::file::{self, Readers};
-use crate::cli::{print, trust};
+use crate::cli::print;
+use crate::cluster::trust;
 use crate::config::Source;
-use crate::config::address::Address;
 
 /// Where `--format certs.d` writes unless `--to` says otherwise.
 const CERTS_DIRECTORY: &str = "certs.d";
+
+const ATTEMPT: &str = "export the certificate authority";
 
 /// Carries out one of the commands.
 ///
@@ -108,7 +111,7 @@ fn paragraph(title: &str, certificate: &Certificate, note: &str) -> String {
 
 fn export(source: &Source, export: Export) -> Result<(), Failure> {
     if export.to.is_some() && export.format != TrustFormat::CertsDirectory {
-        let failure = Failure::new("export the certificate authority");
+        let failure = Failure::new(ATTEMPT);
         let cause = "--to is for --format certs.d; the other formats go to standard output";
         return Err(failure.since(cause).exit(Exit::Usage));
     }
@@ -119,36 +122,19 @@ fn export(source: &Source, export: Export) -> Result<(), Failure> {
         TrustFormat::Pem => print::text(&trusted.pem),
         TrustFormat::InstallConfig => print::text(&trust::install_config(&trusted.pem)),
         TrustFormat::ConfigMap => {
-            let addresses = addresses(export.address, &trusted)?;
-            let written = trust::config_map(&trusted.pem, &addresses).map_err(|address| {
-                let cause = format!("the key of a config map cannot hold {address}");
-                Failure::new("export the certificate authority")
-                    .since(cause)
-                    .hint("give --address a DNS name or an IPv4 address")
-            })?;
+            let addresses = asked_or_known(export.address, trusted.address.as_ref(), ATTEMPT)?;
+            let written = trust::config_map(&trusted.pem, &addresses)
+                .map_err(|address| no_key(address, ATTEMPT))?;
             print::text(&written)
         }
         TrustFormat::CertsDirectory => {
             let to = export.to.unwrap_or_else(|| CERTS_DIRECTORY.into());
-            for address in addresses(export.address, &trusted)? {
+            for address in asked_or_known(export.address, trusted.address.as_ref(), ATTEMPT)? {
                 let directory = to.join(address.to_string());
                 let file = file::write(&directory, "ca.crt", &trusted.pem, Readers::All)?;
                 print::text(&format!("{}\n", Path::new(&file).display()))?;
             }
             Ok(())
         }
-    }
-}
-
-/// The addresses that were asked for, else the registry's own. It is never guessed.
-fn addresses(asked: Vec<Address>, trusted: &Trust) -> Result<Vec<Address>, Failure> {
-    if !asked.is_empty() {
-        return Ok(asked);
-    }
-    match &trusted.address {
-        Some(address) => Ok(vec![address.clone()]),
-        None => Err(Failure::new("export the certificate authority")
-            .since("it is not known how clients reach the registry")
-            .hint("say it with --address HOST[:PORT], or as `address` in the configuration")),
     }
 }

@@ -4,8 +4,10 @@
 //! what to do next. Exit codes: 0 done, 1 failed, 2 done in part, 64 wrong usage, 78 wrong
 //! configuration.
 
+mod address;
 mod args;
 mod ca;
+mod cluster;
 mod config;
 mod file;
 mod mirror;
@@ -15,7 +17,6 @@ mod prompt;
 mod repo;
 mod serve;
 mod store;
-mod trust;
 mod user;
 
 use std::fmt::Write as _;
@@ -57,6 +58,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::User(command) => user::run(&source, command),
         Command::Ca(command) => ca::run(&source, command),
         Command::Mirror(command) => mirror::run(&source, command),
+        Command::Cluster(command) => cluster::run(&source, command),
         Command::Repo(command) => repo::run(&source, command),
         Command::Store(command) => store::run(&source, &command),
         Command::Config(command) => config::run(&source, &command),

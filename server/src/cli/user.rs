@@ -7,9 +7,9 @@ use std::io;
 use crate::admin::client::ask;
 use crate::admin::command::Command;
 use crate::admin::failure::Failure;
-use crate::admin::report::Report;
+use crate::admin::report::{Report, User};
 use crate::auth::password::{Password, PasswordHash};
-use crate::cli::args::{Format, PasswordFrom, User};
+use crate::cli::args::{Format, PasswordFrom, User as Words};
 use crate::cli::{print, prompt};
 use crate::config::Source;
 
@@ -17,9 +17,9 @@ use crate::config::Source;
 ///
 /// # Errors
 /// Says what was attempted and why it failed.
-pub(super) fn run(source: &Source, command: User) -> Result<(), Failure> {
+pub(super) fn run(source: &Source, command: Words) -> Result<(), Failure> {
     match command {
-        User::Add {
+        Words::Add {
             name,
             password,
             admin,
@@ -35,9 +35,9 @@ pub(super) fn run(source: &Source, command: User) -> Result<(), Failure> {
             )?;
             Ok(())
         }
-        User::List { format } => list(source, format),
-        User::Remove { name } => ask(source, &Command::UserRemove { name }).map(drop),
-        User::Password { name, password } => {
+        Words::List { format } => list(source, format),
+        Words::Remove { name } => ask(source, &Command::UserRemove { name }).map(drop),
+        Words::Password { name, password } => {
             let hash = new_password(password)?;
             ask(source, &Command::UserPassword { name, hash }).map(drop)
         }
@@ -51,8 +51,12 @@ fn list(source: &Source, format: Format) -> Result<(), Failure> {
     if format.json {
         return print::json(&users);
     }
-    let role = |is_admin| if is_admin { "admin" } else { "" };
-    let row = |user: &crate::admin::report::User| [user.name.clone(), role(user.admin).to_owned()];
+    let role = |user: &User| match (user.admin, user.pull_only) {
+        (true, _) => "admin",
+        (false, true) => "pull only",
+        (false, false) => "",
+    };
+    let row = |user: &User| [user.name.clone(), role(user).to_owned()];
     print::text(&print::table(
         &users.users.iter().map(row).collect::<Vec<_>>(),
     ))

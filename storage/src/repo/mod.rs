@@ -5,6 +5,7 @@
 //! blocking pool, whatever becomes of the caller.
 
 mod files;
+mod holding;
 mod last_use;
 mod several;
 mod usage;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use tracing::warn;
 
 pub(crate) use self::files::Files;
+pub use self::holding::Holding;
 pub use self::several::Going;
 pub(crate) use self::several::freed;
 pub use self::usage::{Removal, Summary, TagSummary, Target};

@@ -29,13 +29,13 @@ fn config(upstream: &Upstream, jobs: &str) -> String {
 }
 
 /// A job of this name with these keys.
-fn job(name: &str, keys: &str) -> String {
+pub(crate) fn job(name: &str, keys: &str) -> String {
     format!("[[sync]]\nname = \"{name}\"\n{keys}\n")
 }
 
 /// The document that a command prints, however it ends.
 #[track_caller]
-fn document(registry: &Registry, words: &[&str], code: i32) -> Value {
+pub(crate) fn document(registry: &Registry, words: &[&str], code: i32) -> Value {
     let words = [&["mirror"], words, &["--json"]].concat();
     let outcome = registry.command(&words, "");
     assert_eq!(outcome.code, Some(code), "{outcome}");
@@ -49,7 +49,7 @@ fn standing(registry: &Registry) -> Value {
 }
 
 /// For each image of a report, in the order of their names: what it is, and how it stands.
-fn states(report: &Value) -> Vec<(String, String)> {
+pub(crate) fn states(report: &Value) -> Vec<(String, String)> {
     let images = report["images"].as_array().expect("a report has images");
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let states = images
@@ -61,13 +61,13 @@ fn states(report: &Value) -> Vec<(String, String)> {
 }
 
 /// What a tag names, if it is there.
-fn tag(client: &Client, repository: &str, tag: &str) -> Option<Digest> {
+pub(crate) fn tag(client: &Client, repository: &str, tag: &str) -> Option<Digest> {
     let answer = client.manifest(repository, tag);
     (answer.status == 200).then(|| answer.digest())
 }
 
 /// Starts a command that is not waited for.
-fn begin(registry: &Registry, words: &[&str]) -> Child {
+pub(crate) fn begin(registry: &Registry, words: &[&str]) -> Child {
     let mut command = Command::new(binary());
     command.arg("mirror").args(words);
     command.arg("--data").arg(registry.data());

@@ -4,7 +4,7 @@
 //! It keeps its port while it is down, so that what knows it finds it again.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::installed;
@@ -32,8 +32,20 @@ impl Distribution {
     /// installed.
     #[track_caller]
     pub fn start(ca: &Ca, user: &str, password: &str) -> Option<Self> {
+        Self::with_content(ca, user, password, |_| {})
+    }
+
+    /// The same with what this puts into its directory.
+    #[track_caller]
+    pub fn with_content(
+        ca: &Ca,
+        user: &str,
+        password: &str,
+        fill: impl FnOnce(&Path),
+    ) -> Option<Self> {
         let [program] = installed(["docker-registry"])?;
         let home = Scratch::new();
+        fill(&home.dir("content"));
         let (certificate, key) = ca.issue_pem(&["127.0.0.1"]);
         home.file("tls.crt", certificate);
         home.file("tls.key", key);

@@ -51,6 +51,19 @@ pub fn installed<const N: usize>(programs: [&str; N]) -> Option<[PathBuf; N]> {
     }
 }
 
+/// Finds a program that need not run as root. If it is missing, says so and returns none.
+///
+/// # Panics
+///
+/// If so and `CI=1` or `ROADSTEAD_REQUIRE_CLIENTS=1`.
+pub fn at_hand(program: &str) -> Option<PathBuf> {
+    let found = find(program);
+    if found.is_none() {
+        skip(&format!("{program} not installed"));
+    }
+    found
+}
+
 /// Says that the running test does nothing, and why; fails it where clients are required.
 fn skip(reason: &str) {
     assert!(!required(), "clients are required here: {reason}");

@@ -3,6 +3,7 @@
 //! These are the documents of `--json`, so their fields are a promise to scripts. They cross the
 //! admin socket, and are made from what the crates below say. Knows nothing of how they are printed.
 
+mod cluster;
 mod mirror;
 mod store;
 
@@ -14,9 +15,11 @@ use roadstead_storage::{Removal, Summary};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::cluster::facts::Facts;
 use crate::config::Config;
 use crate::config::address::Address;
 
+pub(crate) use self::cluster::PullAccount;
 pub(crate) use self::mirror::{Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob};
 pub(crate) use self::store::{BackedUp, Collected, Reindexed, Scrubbed, StoreContent};
 
@@ -27,6 +30,8 @@ pub(crate) enum Report {
     BackedUp(BackedUp),
     /// Of `CaShow`, `CaRenew` and `CaRotate`.
     Certificates(Box<Certificates>),
+    /// Of `ClusterFacts`.
+    Cluster(Box<Facts>),
     /// Of `StoreGc`.
     Collected(Collected),
     /// Of `ConfigShow`.
@@ -41,6 +46,8 @@ pub(crate) enum Report {
     Mirrored(Box<Mirrored>),
     /// Of `MirrorImage` that was only planned.
     Planned(Box<Planned>),
+    /// Of `ClusterAccount`.
+    PullAccount(PullAccount),
     /// Of `MirrorRun`.
     Ran(Ran),
     /// Of `StoreReindex`.
@@ -75,6 +82,9 @@ pub(crate) struct User {
     pub(crate) name: String,
     /// Whether it administers the registry.
     pub(crate) admin: bool,
+    /// Whether it never does more than pull.
+    #[serde(default, rename = "pullOnly", skip_serializing_if = "is_false")]
+    pub(crate) pull_only: bool,
 }
 
 /// The certificates of the registry.
@@ -309,6 +319,14 @@ impl Removed {
             freed_bytes: removal.freed_bytes,
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 fn utc(time: SystemTime) -> String {

@@ -12,6 +12,7 @@ use roadstead_storage::oci::RepoName;
 
 use crate::auth::config::{Action, Anonymous, Config, Rule, Who};
 use crate::auth::name::UserName;
+use crate::auth::role::Role;
 use crate::auth::scope::Reach;
 
 /// Who somebody turned out to be.
@@ -23,8 +24,8 @@ pub(crate) enum Identity {
     User {
         /// Its name.
         name: UserName,
-        /// Whether it administers the registry.
-        is_admin: bool,
+        /// What its account is for.
+        role: Role,
     },
 }
 
@@ -59,7 +60,10 @@ impl Caller {
 
     /// Whether the identity administers the registry, however it proved itself.
     pub(crate) fn is_admin(&self) -> bool {
-        matches!(self.identity, Identity::User { is_admin: true, .. })
+        let Identity::User { role, .. } = self.identity else {
+            return false;
+        };
+        role == Role::Admin
     }
 
     /// Whether nobody is known to be behind it.
@@ -160,7 +164,8 @@ pub(crate) enum Denied {
 /// With `anonymous = "push"` everything. Otherwise the rules that name the repository count, all of
 /// them together; where none does, everyone pulls (with `anonymous = "pull"`), users pull and push,
 /// administrators also delete. A rule replaces all of that for its repositories: whoever wants a
-/// repository to be private writes one rule and need not think of the mode.
+/// repository to be private writes one rule and need not think of the mode. An account that is for
+/// pulling has no other right by any rule.
 #[derive(Debug)]
 pub(crate) struct Policy {
     anonymous: Anonymous,
@@ -269,6 +274,11 @@ impl Policy {
             Anonymous::None if *identity == Identity::Anonymous => return false,
             Anonymous::None | Anonymous::Pull => {}
         }
+        if let (Identity::User { role, .. }, Action::Push | Action::Delete) = (identity, action)
+            && *role == Role::Puller
+        {
+            return false;
+        }
         let concerns = |rule: &&Rule| {
             rule.repositories
                 .iter()
@@ -284,7 +294,7 @@ impl Policy {
             (Identity::Anonymous, Action::Pull) => self.anonymous == Anonymous::Pull,
             (Identity::Anonymous, Action::Push | Action::Delete) => false,
             (Identity::User { .. }, Action::Pull | Action::Push) => true,
-            (Identity::User { is_admin, .. }, Action::Delete) => *is_admin,
+            (Identity::User { role, .. }, Action::Delete) => *role == Role::Admin,
         }
     }
 }

@@ -8,13 +8,17 @@ fn policy(text: &str) -> Policy {
     Policy::new(&Config::try_from(raw).unwrap())
 }
 
-/// `-` is nobody, `root` an administrator, anything else a user.
+/// `-` is nobody, `root` an administrator, `nodes` one who only pulls, anything else a user.
 fn identity(name: &str) -> Identity {
     match name {
         "-" => Identity::Anonymous,
         name => Identity::User {
             name: name.parse().unwrap(),
-            is_admin: name == "root",
+            role: match name {
+                "root" => Role::Admin,
+                "nodes" => Role::Puller,
+                _ => Role::User,
+            },
         },
     }
 }
@@ -114,6 +118,23 @@ fn no_rule_opens_a_closed_registry_to_strangers() {
         "a",
         [("-", "---"), ("ann", "r--"), ("ci", "r--"), ("root", "r--")],
     );
+}
+
+#[test]
+fn who_only_pulls_does_no_more_by_any_rule() {
+    let rule = |who: &str| {
+        let may = "['pull', 'push', 'delete']";
+        format!("[[rule]]\nwho = ['{who}']\nrepositories = ['team/**']\nmay = {may}\n")
+    };
+    for text in [
+        String::new(),
+        rule("nodes"),
+        rule("authenticated"),
+        rule("anonymous"),
+    ] {
+        assert_eq!(rights(&policy(&text), "nodes", "team/a"), "r--", "{text}");
+    }
+    assert_eq!(rights(&policy(&rule("ci")), "nodes", "team/a"), "---");
 }
 
 #[track_caller]

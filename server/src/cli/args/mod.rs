@@ -3,6 +3,7 @@
 //! Owns every flag's name, help text and grammar. It does nothing. Invariant: the commands stand in
 //! the order in which a newcomer needs them, each with one example.
 
+pub(super) mod cluster;
 mod format;
 mod mirror;
 
@@ -83,6 +84,11 @@ pub(super) enum Command {
     )]
     #[command(subcommand)]
     Mirror(Mirror),
+    #[command(
+        about = "Tell clusters and nodes what they need to use this registry\n$ roadstead cluster idms | oc apply -f -"
+    )]
+    #[command(subcommand)]
+    Cluster(cluster::Cluster),
     #[command(about = "Look into repositories and remove from them\n$ roadstead repo list")]
     #[command(subcommand)]
     Repo(Repo),
