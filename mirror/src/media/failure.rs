@@ -7,6 +7,9 @@ use roadstead_storage::Error as StoreError;
 use roadstead_storage::oci::{Digest, InvalidManifest};
 use thiserror::Error;
 
+use crate::openshift::ReadError;
+use crate::openshift::held::Error as HeldError;
+
 /// What is the end of a copy.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -27,6 +30,9 @@ pub enum Error {
         /// As it was written.
         wanted: String,
     },
+    /// A release cannot be read.
+    #[error(transparent)]
+    Release(#[from] HeldError),
     /// The store failed.
     #[error(transparent)]
     Store(Arc<StoreError>),
@@ -67,6 +73,8 @@ pub(super) enum Failure {
         size: u64,
         expected: u64,
     },
+    #[error("find out what the release names")]
+    Release(#[source] Arc<ReadError>),
     #[error(transparent)]
     Store(Arc<StoreError>),
     #[error("it has more than {most} manifests")]
@@ -112,6 +120,12 @@ impl From<io::Error> for Error {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::Release(Arc::new(error))
     }
 }
 

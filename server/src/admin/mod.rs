@@ -18,6 +18,7 @@ pub(crate) mod files;
 mod lines;
 mod listing;
 mod local;
+mod media;
 pub(crate) mod mirror;
 pub(crate) mod place;
 pub(crate) mod report;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use self::plan::ExportPlan;
 use super::graph::Node;
 use crate::job::{Outcome, Report, State};
+use crate::openshift::held::HeldRelease;
 
 /// What of the store is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Selected {
     All,
     /// What has this digest in a repository, with what belongs to it.
     Digest(RepoName, Digest),
+    /// A release, with its components and what belongs to all of these.
+    Release(Box<HeldRelease>),
     /// All of a repository.
     Repository(RepoName),
     /// What this tag names, with what belongs to it.

@@ -149,6 +149,25 @@ async fn roots(store: &Store, selected: Vec<Selected>) -> Result<BTreeMap<RepoNa
                     wanted.insert(name, roots);
                 }
             }
+            Selected::Release(release) => {
+                let payload = release.payload(store).await?;
+                let repo = store.repo(&release.repository);
+                let roots = wanted.entry(release.repository.clone()).or_default();
+                if repo.tag(&release.tag).await?.is_some() {
+                    roots.tags.insert(release.tag.clone(), release.digest);
+                }
+                roots.untagged.insert(release.digest);
+                with_companions(&repo, roots, release.digest).await?;
+                let components = payload.components().iter();
+                let components: BTreeSet<_> = components.map(|it| it.image().digest()).collect();
+                let repo = store.repo(&release.components);
+                let roots = wanted.entry(release.components.clone()).or_default();
+                roots.tags.extend(tags_of(&repo, &components).await?);
+                for digest in components {
+                    roots.untagged.insert(digest);
+                    with_companions(&repo, roots, digest).await?;
+                }
+            }
             Selected::Repository(name) => {
                 let roots = everything(&store.repo(&name)).await?;
                 if roots.untagged.is_empty() {
@@ -181,6 +200,19 @@ async fn roots(store: &Store, selected: Vec<Selected>) -> Result<BTreeMap<RepoNa
         }
     }
     Ok(wanted)
+}
+
+/// The tags of a repository that name one of these.
+async fn tags_of(repo: &Repo, digests: &BTreeSet<Digest>) -> Result<Vec<(Tag, Digest)>, Error> {
+    let mut tags = Vec::new();
+    for tag in repo.tags().await?.unwrap_or_default() {
+        if let Some(state) = repo.tag(&tag).await?
+            && digests.contains(&state.digest)
+        {
+            tags.push((tag, state.digest));
+        }
+    }
+    Ok(tags)
 }
 
 /// All that a repository holds.

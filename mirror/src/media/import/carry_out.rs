@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use roadstead_storage::oci::{Manifest, RepoName, Tag};
+use roadstead_storage::oci::{Digest, Manifest, Reference, RepoName, Tag};
 use roadstead_storage::{Origin, Principal, Put, Store};
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -17,6 +17,7 @@ use crate::media::failure::{Error, Failure};
 use crate::media::graph::Node;
 use crate::media::survey::Refused;
 use crate::media::tree::Tree;
+use crate::openshift::{Content, ReadError, payload_of};
 
 /// How many images are seen to at once: one disk gives nothing faster to more.
 const AT_ONCE: usize = 4;
@@ -144,32 +145,54 @@ impl<T: Tree> Work<'_, T> {
         }
         if image.kind == Order::Release {
             self.put(&image.repository, top, None).await?;
-            self.is_whole(image)?;
+            self.check_release(image).await?;
         }
         self.put(&image.repository, top, image.tag.as_ref()).await
     }
 
-    /// Whether all that a release names is here, as far as the tree had it.
-    fn is_whole(&self, release: &Image) -> Result<(), Failure> {
-        let done = self.done();
-        let mut missing = self
-            .plan
-            .images
-            .iter()
-            .zip(done.iter())
-            .filter(|(image, done)| {
-                image.repository == release.repository
-                    && image.kind != Order::Release
-                    && matches!(done, Some((State::Failed, _)))
-            });
-        let first = missing.next().and_then(|(image, _)| image.digest);
-        match first {
+    /// Looks whether all that a release names is here.
+    async fn check_release(&self, release: &Image) -> Result<(), Failure> {
+        let content = Content::Held(self.store.repo(&release.repository));
+        let mut missing = Vec::new();
+        for node in &release.nodes {
+            if !node.manifest.media_type().is_image() {
+                continue;
+            }
+            let payload = match payload_of(&content, &node.manifest).await {
+                Ok(payload) => payload,
+                // It has the label of a release, and is none.
+                Err(ReadError::NoFile { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for component in payload.components() {
+                let digest = component.image().digest();
+                if !self.has(&release.repository, digest).await? {
+                    missing.push(digest);
+                }
+            }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        match missing.first() {
             None => Ok(()),
             Some(first) => Err(Failure::NotWhole {
-                missing: 1 + missing.count(),
-                first,
+                missing: missing.len(),
+                first: *first,
             }),
         }
+    }
+
+    /// Whether a manifest is in a repository, or in another one of the tree.
+    async fn has(&self, repository: &RepoName, digest: Digest) -> Result<bool, Failure> {
+        let reference = Reference::Digest(digest);
+        let others = self.plan.survey.repositories.keys();
+        for name in std::iter::once(repository).chain(others) {
+            let record = self.store.repo(name).manifest_record(&reference).await?;
+            if record.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn put(

@@ -6,6 +6,7 @@
 mod advice;
 mod authfile;
 mod list;
+mod media;
 mod text;
 mod verdict;
 
@@ -28,6 +29,8 @@ use crate::config::Source;
 pub(super) fn run(source: &Source, command: Mirror) -> Result<(), Failure> {
     match command {
         Mirror::Image(flags) => image(source, flags),
+        Mirror::Import(flags) => media::import(source, &flags),
+        Mirror::Export(flags) => media::export(source, flags),
         Mirror::Run {
             jobs: names,
             dry_run,
