@@ -9,6 +9,7 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use roadstead_certs::SubjectName;
+use roadstead_mirror::openshift::held::HeldRef;
 use roadstead_storage::oci::{Digest, RepoName, Tag};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -16,7 +17,7 @@ use thiserror::Error;
 use crate::admin::failure::Failure;
 use crate::admin::place::Place;
 use crate::admin::text;
-use crate::admin::wanted::Wanted;
+use crate::admin::wanted::{Wanted, WantedRelease, WantedSamples, WantedStreams};
 use crate::auth::name::UserName;
 use crate::auth::password::PasswordHash;
 
@@ -66,11 +67,15 @@ pub(crate) enum Command {
         /// Only say what it would do.
         dry_run: bool,
     },
+    /// Copy a release from another registry.
+    MirrorRelease(Box<WantedRelease>),
     /// Run jobs of the configuration, or wait for those that run.
     MirrorRun {
         /// Which, and whether they run.
         jobs: WantedJobs,
     },
+    /// Copy samples from other registries, or list them.
+    MirrorSamples(Box<WantedSamples>),
     /// Describe the jobs of the configuration, and what became of them.
     MirrorStatus,
     /// List the repositories.
@@ -131,7 +136,23 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it asks other registries for something.
     pub(super) fn asks_upstreams(&self) -> bool {
-        matches!(self, Self::MirrorImage(_) | Self::MirrorRun { .. })
+        matches!(
+            self,
+            Self::MirrorImage(_)
+                | Self::MirrorRelease(_)
+                | Self::MirrorRun { .. }
+                | Self::MirrorSamples(_)
+        )
+    }
+
+    /// Whether it is one that copies and is not only to say what that would come to.
+    fn copies(&self) -> bool {
+        match self {
+            Self::MirrorImage(wanted) => !wanted.dry_run,
+            Self::MirrorRelease(wanted) => !wanted.dry_run,
+            Self::MirrorSamples(wanted) => !wanted.dry_run && wanted.streams != WantedStreams::None,
+            _ => false,
+        }
     }
 
     /// Whether the caller's files belong to it, in a directory that the command line names.
@@ -139,17 +160,16 @@ impl Command {
         matches!(self, Self::MirrorExport { .. } | Self::MirrorImport { .. })
     }
 
-    /// Whether it needs to know all repositories.
-    pub(super) fn lists_repositories(&self) -> bool {
-        matches!(self, Self::ClusterFacts(_) | Self::RepoList)
-    }
-
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self {
             Self::MirrorExport { dry_run: false, .. }
-            | Self::MirrorImage(Wanted { dry_run: false, .. })
             | Self::MirrorImport { dry_run: false, .. } => {
+                Some("what was copied stays; the same command goes on from there")
+            }
+            Self::MirrorImage(_) | Self::MirrorRelease(_) | Self::MirrorSamples(_)
+                if self.copies() =>
+            {
                 Some("what has arrived stays; the same command goes on from there")
             }
             Self::MirrorRun {
@@ -158,7 +178,9 @@ impl Command {
             Self::MirrorExport { .. }
             | Self::MirrorImage(_)
             | Self::MirrorImport { .. }
-            | Self::MirrorRun { .. } => {
+            | Self::MirrorRelease(_)
+            | Self::MirrorRun { .. }
+            | Self::MirrorSamples(_) => {
                 Some("nothing was to be copied; give the command once more")
             }
             Self::StoreBackup { .. } => Some("the same command goes on where it was stopped"),
@@ -203,7 +225,9 @@ impl Display for Command {
             Self::MirrorExport { dir, .. } => write!(f, "export to {dir}"),
             Self::MirrorImage(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorImport { dir, .. } => write!(f, "import from {dir}"),
+            Self::MirrorRelease(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorRun { jobs } => write!(f, "{jobs}"),
+            Self::MirrorSamples(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorStatus => f.write_str("describe the sync jobs"),
             Self::RepoList => f.write_str("list the repositories"),
             Self::RepoRemove { target, .. } => write!(f, "remove {target}"),
@@ -229,7 +253,8 @@ pub(crate) struct WantedFacts {
     /// What they are needed for, as it stands after `error: `.
     pub(crate) attempt: String,
     /// Which releases; all, if there are none.
-    pub(crate) releases: Vec<String>,
+    #[serde(with = "text::list")]
+    pub(crate) releases: Vec<HeldRef>,
     /// Whether sample images count, too.
     pub(crate) with_samples: bool,
     /// Where those lie.

@@ -19,7 +19,6 @@ use crate::admin::certificates::CertificateWork;
 use crate::admin::cluster;
 use crate::admin::command::{Command, Part, RepoTarget, WantedFacts};
 use crate::admin::failure::Failure;
-use crate::admin::listing::all_repositories;
 use crate::admin::media::{self, Error as MediaError};
 use crate::admin::mirror::{Error as MirrorError, Mirroring, Names};
 use crate::admin::place::Place;
@@ -37,6 +36,9 @@ use crate::auth::users::{Error as UsersError, Users};
 use crate::config::Config;
 use crate::config::address::Address;
 use crate::upkeep::Upkeep;
+
+/// How many repositories are looked up at a time.
+const PAGE: usize = 100;
 
 /// Everything a command can touch. Cheap to clone.
 #[derive(Clone)]
@@ -119,6 +121,20 @@ impl Context {
             Command::MirrorImport { dry_run, .. } => {
                 let imported = media::import(&self.0.parts.store, dry_run, watch).await;
                 imported.map_err(Error::Media)
+            }
+            Command::MirrorRelease(wanted) => {
+                let parts = &self.0.parts;
+                let now = (parts.clock)();
+                let work = parts
+                    .mirroring
+                    .release(&parts.store, self.names(), *wanted, now, watch);
+                Box::pin(work).await.map_err(Error::Mirroring)
+            }
+            Command::MirrorSamples(wanted) => {
+                let parts = &self.0.parts;
+                let now = (parts.clock)();
+                let work = parts.mirroring.samples(&parts.store, *wanted, now, watch);
+                Box::pin(work).await.map_err(Error::Mirroring)
             }
             Command::MirrorRun { jobs } => {
                 let ran = self.0.parts.mirroring.run(jobs, watch).await;
@@ -206,26 +222,41 @@ impl Context {
         Ok(Report::Config(ShownConfig::of(&config)?))
     }
 
+    /// What this registry is called.
+    fn names(&self) -> Names {
+        Names {
+            config: self.config(),
+            address: self.0.parts.address.clone(),
+        }
+    }
+
     async fn mirror(&self, wanted: Wanted, watch: &Watch) -> Result<Report, Error> {
         let parts = &self.0.parts;
-        let names = Names {
-            config: self.config(),
-            address: parts.address.clone(),
-        };
-        let mirrored = parts.mirroring.image(&parts.store, names, wanted, watch);
+        let mirrored = parts
+            .mirroring
+            .image(&parts.store, self.names(), wanted, watch);
         mirrored.await.map_err(Error::Mirroring)
     }
 
     async fn list_repositories(&self) -> Result<Report, Error> {
         let store = &self.0.parts.store;
         let mut repositories = Vec::new();
-        for name in all_repositories(store).await? {
-            // One that was removed meanwhile is no longer to be listed.
-            if let Some(summary) = store.repo(&name).describe().await? {
-                repositories.push(summary.into());
+        let mut after: Option<RepoName> = None;
+        loop {
+            let page = store
+                .repositories(after.as_ref().map(RepoName::as_str), PAGE)
+                .await?;
+            for name in &page {
+                // One that was removed meanwhile is no longer to be listed.
+                if let Some(summary) = store.repo(name).describe().await? {
+                    repositories.push(summary.into());
+                }
             }
+            if page.len() < PAGE {
+                return Ok(Report::Repositories(Repositories { repositories }));
+            }
+            after = page.into_iter().next_back();
         }
-        Ok(Report::Repositories(Repositories { repositories }))
     }
 
     async fn show_repository(&self, name: &RepoName) -> Result<Report, Error> {
@@ -338,6 +369,10 @@ impl Error {
             return failure.hint(hint);
         }
         match self {
+            Self::Cluster(error) => match error.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            },
             Self::Elsewhere { .. } => {
                 failure.hint("a service has a /tmp of its own and no /home: name a place elsewhere")
             }

@@ -37,7 +37,7 @@ pub(super) fn import(source: &Source, flags: &MediaImport) -> Result<(), Failure
                 print::json(&planned)?;
             } else {
                 let (plan, refused) = (&planned.import.plan, &planned.import.refused);
-                let told = text::planned(plan);
+                let told = text::plan(plan);
                 print::text(&format!("{}{told}", refused_text(refused)))?;
             }
             verdict::planned_import(&planned)
@@ -116,7 +116,7 @@ fn refused_text(refused: &[Refused]) -> String {
 }
 
 fn planned_text(planned: &ExportReport) -> String {
-    let mut text = text::planned(&planned.plan);
+    let mut text = text::plan(&planned.plan);
     let room = print::size(planned.room);
     let _ = writeln!(text, "there is room for {room}");
     text
