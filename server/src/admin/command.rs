@@ -9,12 +9,14 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use roadstead_certs::SubjectName;
+use roadstead_mirror::openshift::held::HeldRef;
 use roadstead_storage::oci::{Digest, RepoName, Tag};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::admin::failure::Failure;
 use crate::admin::place::Place;
+use crate::admin::release::{GivenKeys, WantedTool};
 use crate::admin::text;
 use crate::admin::wanted::Wanted;
 use crate::auth::name::UserName;
@@ -57,6 +59,32 @@ pub(crate) enum Command {
     },
     /// Describe the jobs of the configuration, and what became of them.
     MirrorStatus,
+    /// Hand out a program of a release.
+    ReleaseExtract(WantedTool),
+    /// Tell what is in a release.
+    ReleaseInfo {
+        /// Which.
+        #[serde(with = "text::one")]
+        release: HeldRef,
+    },
+    /// List the releases.
+    ReleaseList,
+    /// Remove a release.
+    ReleaseRemove {
+        /// Which.
+        #[serde(with = "text::one")]
+        release: HeldRef,
+        /// Only say what it would do.
+        dry_run: bool,
+    },
+    /// Read all of a release again, and judge its signatures.
+    ReleaseVerify {
+        /// Which.
+        #[serde(with = "text::one")]
+        release: HeldRef,
+        /// Whose signatures count.
+        keys: GivenKeys,
+    },
     /// List the repositories.
     RepoList,
     /// Remove a repository, or something in it.
@@ -119,12 +147,8 @@ impl Command {
     }
 
     /// Whether the caller's files belong to it, in a directory that the command line names.
-    #[expect(
-        clippy::unused_self,
-        reason = "the commands that do come with the next commits"
-    )]
     pub(super) fn comes_with_files(&self) -> bool {
-        false
+        matches!(self, Self::ReleaseExtract(_))
     }
 
     /// Whether it needs to know all repositories.
@@ -186,6 +210,11 @@ impl Display for Command {
             Self::MirrorImage(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorRun { jobs } => write!(f, "{jobs}"),
             Self::MirrorStatus => f.write_str("describe the sync jobs"),
+            Self::ReleaseExtract(wanted) => write!(f, "extract {wanted}"),
+            Self::ReleaseInfo { release } => write!(f, "describe the release {release}"),
+            Self::ReleaseList => f.write_str("list the releases"),
+            Self::ReleaseRemove { release, .. } => write!(f, "remove the release {release}"),
+            Self::ReleaseVerify { release, .. } => write!(f, "verify the release {release}"),
             Self::RepoList => f.write_str("list the repositories"),
             Self::RepoRemove { target, .. } => write!(f, "remove {target}"),
             Self::RepoShow { name } => write!(f, "describe the repository {name}"),

@@ -20,6 +20,7 @@ mod listing;
 mod local;
 pub(crate) mod mirror;
 pub(crate) mod place;
+pub(crate) mod release;
 pub(crate) mod report;
 pub(crate) mod socket;
 mod telling;

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod mirror;
+mod release;
 mod store;
 
 use std::time::SystemTime;
@@ -21,6 +22,11 @@ use crate::config::address::Address;
 
 pub(crate) use self::cluster::PullAccount;
 pub(crate) use self::mirror::{Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob};
+pub(crate) use self::release::{
+    ComponentState, ComponentVersion, ExtractedTool, Filling, GoodSignature, MarkerName,
+    ReleaseImage, ReleaseInfo, ReleaseLine, ReleaseList, RemovedRelease, ShownRelease,
+    UselessSignature, VerifiedComponent, VerifiedRelease,
+};
 pub(crate) use self::store::{BackedUp, Collected, Reindexed, Scrubbed, StoreContent};
 
 /// The outcome of a command.
@@ -38,6 +44,8 @@ pub(crate) enum Report {
     Config(ShownConfig),
     /// Of what has nothing to tell.
     Done,
+    /// Of `ReleaseExtract`.
+    Extracted(Box<ExtractedTool>),
     /// Of `CaIssue`.
     Issued(Issued),
     /// Of `MirrorStatus`.
@@ -52,8 +60,14 @@ pub(crate) enum Report {
     Ran(Ran),
     /// Of `StoreReindex`.
     Reindexed(Reindexed),
+    /// Of `ReleaseInfo`.
+    Release(Box<ShownRelease>),
+    /// Of `ReleaseList`.
+    Releases(ReleaseList),
     /// Of `RepoRemove`.
     Removed(Removed),
+    /// Of `ReleaseRemove`.
+    RemovedRelease(RemovedRelease),
     /// Of `RepoList`.
     Repositories(Repositories),
     /// Of `RepoShow`.
@@ -66,6 +80,8 @@ pub(crate) enum Report {
     Trust(Trust),
     /// Of `UserList`.
     Users(Users),
+    /// Of `ReleaseVerify`.
+    Verified(Box<VerifiedRelease>),
 }
 
 /// All accounts.
