@@ -3,6 +3,7 @@
 //!
 //! Each scenario ends with the ground truth: the data directory re-hashed and compared with the API.
 
+mod cluster;
 mod containerd;
 mod docker;
 mod lab;

@@ -9,6 +9,7 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use roadstead_certs::SubjectName;
+use roadstead_mirror::openshift::held::HeldRef;
 use roadstead_storage::oci::{Digest, RepoName, Tag};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -127,11 +128,6 @@ impl Command {
         false
     }
 
-    /// Whether it needs to know all repositories.
-    pub(super) fn lists_repositories(&self) -> bool {
-        matches!(self, Self::ClusterFacts(_) | Self::RepoList)
-    }
-
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self {
@@ -210,7 +206,8 @@ pub(crate) struct WantedFacts {
     /// What they are needed for, as it stands after `error: `.
     pub(crate) attempt: String,
     /// Which releases; all, if there are none.
-    pub(crate) releases: Vec<String>,
+    #[serde(with = "text::list")]
+    pub(crate) releases: Vec<HeldRef>,
     /// Whether sample images count, too.
     pub(crate) with_samples: bool,
     /// Where those lie.
