@@ -6,6 +6,7 @@
 
 mod auth;
 mod blobs;
+mod cluster;
 mod commands;
 mod deletes;
 mod faults;

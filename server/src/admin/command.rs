@@ -151,11 +151,6 @@ impl Command {
         matches!(self, Self::ReleaseExtract(_))
     }
 
-    /// Whether it needs to know all repositories.
-    pub(super) fn lists_repositories(&self) -> bool {
-        matches!(self, Self::ClusterFacts(_) | Self::RepoList)
-    }
-
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self {
@@ -239,7 +234,8 @@ pub(crate) struct WantedFacts {
     /// What they are needed for, as it stands after `error: `.
     pub(crate) attempt: String,
     /// Which releases; all, if there are none.
-    pub(crate) releases: Vec<String>,
+    #[serde(with = "text::list")]
+    pub(crate) releases: Vec<HeldRef>,
     /// Whether sample images count, too.
     pub(crate) with_samples: bool,
     /// Where those lie.

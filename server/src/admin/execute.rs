@@ -19,7 +19,6 @@ use crate::admin::certificates::CertificateWork;
 use crate::admin::cluster;
 use crate::admin::command::{Command, Part, RepoTarget, WantedFacts};
 use crate::admin::failure::Failure;
-use crate::admin::listing::all_repositories;
 use crate::admin::mirror::{Error as MirrorError, Mirroring, Names};
 use crate::admin::place::Place;
 use crate::admin::release::{Error as ReleasesError, Releases};
@@ -37,6 +36,9 @@ use crate::auth::users::{Error as UsersError, Users};
 use crate::config::Config;
 use crate::config::address::Address;
 use crate::upkeep::Upkeep;
+
+/// How many repositories are looked up at a time.
+const PAGE: usize = 100;
 
 /// Everything a command can touch. Cheap to clone.
 #[derive(Clone)]
@@ -236,13 +238,22 @@ impl Context {
     async fn list_repositories(&self) -> Result<Report, Error> {
         let store = &self.0.parts.store;
         let mut repositories = Vec::new();
-        for name in all_repositories(store).await? {
-            // One that was removed meanwhile is no longer to be listed.
-            if let Some(summary) = store.repo(&name).describe().await? {
-                repositories.push(summary.into());
+        let mut after: Option<RepoName> = None;
+        loop {
+            let page = store
+                .repositories(after.as_ref().map(RepoName::as_str), PAGE)
+                .await?;
+            for name in &page {
+                // One that was removed meanwhile is no longer to be listed.
+                if let Some(summary) = store.repo(name).describe().await? {
+                    repositories.push(summary.into());
+                }
             }
+            if page.len() < PAGE {
+                return Ok(Report::Repositories(Repositories { repositories }));
+            }
+            after = page.into_iter().next_back();
         }
-        Ok(Report::Repositories(Repositories { repositories }))
     }
 
     async fn show_repository(&self, name: &RepoName) -> Result<Report, Error> {
@@ -353,6 +364,10 @@ impl Error {
             return failure.hint(hint);
         }
         match self {
+            Self::Cluster(error) => match error.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            },
             Self::Elsewhere { .. } => {
                 failure.hint("a service has a /tmp of its own and no /home: name a place elsewhere")
             }

@@ -16,7 +16,6 @@ pub(crate) mod execute;
 pub(crate) mod failure;
 pub(crate) mod files;
 mod lines;
-mod listing;
 mod local;
 pub(crate) mod mirror;
 pub(crate) mod place;

@@ -18,6 +18,7 @@ mod release;
 mod repo;
 mod serve;
 mod store;
+mod trust_files;
 mod user;
 
 use std::fmt::Write as _;

@@ -6,8 +6,8 @@
 mod check;
 mod error;
 mod extract;
-mod keys;
 mod tell;
+pub(crate) mod trust;
 mod wanted;
 
 use std::time::SystemTime;
@@ -16,7 +16,6 @@ use roadstead_mirror::openshift::held::HeldRelease;
 use roadstead_storage::Store;
 
 pub(in crate::admin) use self::error::Error;
-pub(crate) use self::keys::GivenKeys;
 pub(crate) use self::wanted::WantedTool;
 use crate::config::address::Address;
 

@@ -3,6 +3,7 @@
 //! Invariant: a document that would say nothing is an error, since it would take away what a cluster was
 //! told before.
 
+use roadstead_mirror::openshift::held::HeldRef;
 use roadstead_storage::oci::RepoName;
 
 use crate::admin::client::ask;
@@ -132,7 +133,7 @@ pub(super) enum Wanted {
 /// Says why they could not be.
 pub(super) fn facts(
     source: &Source,
-    releases: Vec<String>,
+    releases: Vec<HeldRef>,
     wanted: Wanted,
     attempt: &str,
 ) -> Result<Facts, Failure> {

@@ -7,6 +7,8 @@ mod asked;
 mod node;
 mod pull_secret;
 
+use roadstead_mirror::openshift::held::HeldRef;
+
 use crate::admin::client::ask;
 use crate::admin::command::Command;
 use crate::admin::failure::Failure;
@@ -89,7 +91,7 @@ fn no_signature(release: &Release) -> String {
     )
 }
 
-fn script(source: &Source, named: String, address: Option<Address>) -> Result<String, Failure> {
+fn script(source: &Source, named: HeldRef, address: Option<Address>) -> Result<String, Failure> {
     let attempt = format!("write the update to {named}");
     let facts = facts(source, vec![named], Wanted::Releases, &attempt)?;
     let address = one_asked_or_known(address, facts.address.as_ref(), &attempt)?;
