@@ -10,6 +10,7 @@ mod lab;
 mod limits;
 mod login;
 mod mirror;
+mod openshift;
 mod podman;
 mod pull_through;
 mod skopeo;

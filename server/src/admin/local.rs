@@ -180,6 +180,8 @@ async fn with_store(
     let users = Arc::new(Users::open(&config.data).map_err(|error| failed(&error))?);
     let tasks = Tasks::new();
     let mirroring = mirroring(&store, &config, &tasks, proxies);
+    // Its files are read by the commands that need them.
+    mirroring.upstreams.trust().configure(&config.release);
     if command.asks_upstreams() {
         let upstreams = &mirroring.upstreams;
         upstreams

@@ -19,6 +19,7 @@ mod lines;
 mod local;
 pub(crate) mod mirror;
 pub(crate) mod place;
+pub(crate) mod release;
 pub(crate) mod report;
 pub(crate) mod socket;
 mod telling;

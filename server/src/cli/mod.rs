@@ -17,6 +17,7 @@ mod prompt;
 mod repo;
 mod serve;
 mod store;
+mod trust_files;
 mod user;
 
 use std::fmt::Write as _;

@@ -50,8 +50,9 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     /// What is kept.
     pub(crate) storage: StorageConfig,
+    /// How release payloads are verified.
     #[serde(skip_serializing_if = "Release::is_default")]
-    pub(super) release: Release,
+    pub(crate) release: Release,
     #[serde(rename = "upstream", skip_serializing_if = "Vec::is_empty")]
     pub(crate) upstreams: Vec<Upstream>,
     #[serde(rename = "sync", skip_serializing_if = "Vec::is_empty")]

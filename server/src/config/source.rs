@@ -215,7 +215,6 @@ pub(super) struct RawConfig {
 impl RawConfig {
     fn not_acted_on(&self) -> Vec<&'static str> {
         let sections = [
-            (self.release.is_some(), "[release]"),
             (
                 self.sync.iter().any(RawSync::names_releases),
                 "releases of a [[sync]]",
