@@ -52,7 +52,8 @@ fn what_a_release_names_is_found_as_oc_would_have_it_found() {
         install.ends_with(&format!("imageDigestSources:\n{items}")),
         "{install}"
     );
-    let indented: String = items.lines().map(|line| format!("  {line}\n")).collect();
+    let lines: Vec<String> = items.lines().map(|line| format!("  {line}\n")).collect();
+    let indented = lines.concat();
     for document in ["idms", "icsp"] {
         let text = printed(&registry, &[document]);
         assert!(text.ends_with(&indented), "{text}");
