@@ -59,7 +59,7 @@ pub(super) async fn facts(
         releases,
         repositories,
         samples: if wanted.with_samples {
-            samples::find(store, &held, wanted.prefix.clone()).await?
+            samples::find(store, &held, wanted).await?
         } else {
             None
         },
