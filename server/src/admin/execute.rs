@@ -220,7 +220,7 @@ impl Context {
         let trusted = self.certificates(CertificateWork::trust).await?;
         let (store, config) = (&self.0.parts.store, self.config());
         let facts = Box::pin(cluster::facts(store, &config.upstreams, trusted, &wanted));
-        Ok(Report::Cluster(Box::new(facts.await?)))
+        Ok(Report::Cluster(Box::new(facts.await.map_err(Box::new)?)))
     }
 
     fn list_users(&self) -> Report {
@@ -364,7 +364,7 @@ enum Error {
     #[error("{} is not the directory that it is here, or none", dir.display())]
     Elsewhere { dir: PathBuf },
     #[error(transparent)]
-    Cluster(#[from] cluster::Error),
+    Cluster(#[from] Box<cluster::Error>),
     #[error(transparent)]
     Media(MediaError),
     #[error(transparent)]
