@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::admin::failure::Failure;
 use crate::admin::place::Place;
 use crate::admin::text;
-use crate::admin::wanted::Wanted;
+use crate::admin::wanted::{Wanted, WantedRelease, WantedSamples, WantedStreams};
 use crate::auth::name::UserName;
 use crate::auth::password::PasswordHash;
 
@@ -51,11 +51,15 @@ pub(crate) enum Command {
     ConfigShow,
     /// Copy images from other registries.
     MirrorImage(Wanted),
+    /// Copy a release from another registry.
+    MirrorRelease(Box<WantedRelease>),
     /// Run jobs of the configuration, or wait for those that run.
     MirrorRun {
         /// Which, and whether they run.
         jobs: WantedJobs,
     },
+    /// Copy samples from other registries, or list them.
+    MirrorSamples(Box<WantedSamples>),
     /// Describe the jobs of the configuration, and what became of them.
     MirrorStatus,
     /// List the repositories.
@@ -116,7 +120,23 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it asks other registries for something.
     pub(super) fn asks_upstreams(&self) -> bool {
-        matches!(self, Self::MirrorImage(_) | Self::MirrorRun { .. })
+        matches!(
+            self,
+            Self::MirrorImage(_)
+                | Self::MirrorRelease(_)
+                | Self::MirrorRun { .. }
+                | Self::MirrorSamples(_)
+        )
+    }
+
+    /// Whether it is one that copies and is not only to say what that would come to.
+    fn copies(&self) -> bool {
+        match self {
+            Self::MirrorImage(wanted) => !wanted.dry_run,
+            Self::MirrorRelease(wanted) => !wanted.dry_run,
+            Self::MirrorSamples(wanted) => !wanted.dry_run && wanted.streams != WantedStreams::None,
+            _ => false,
+        }
     }
 
     /// Whether the caller's files belong to it, in a directory that the command line names.
@@ -131,13 +151,18 @@ impl Command {
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self {
-            Self::MirrorImage(Wanted { dry_run: false, .. }) => {
+            Self::MirrorImage(_) | Self::MirrorRelease(_) | Self::MirrorSamples(_)
+                if self.copies() =>
+            {
                 Some("what has arrived stays; the same command goes on from there")
             }
             Self::MirrorRun {
                 jobs: WantedJobs { dry_run: false, .. },
             } => Some("what has arrived stays; `roadstead mirror run` goes on from there"),
-            Self::MirrorImage(_) | Self::MirrorRun { .. } => {
+            Self::MirrorImage(_)
+            | Self::MirrorRelease(_)
+            | Self::MirrorRun { .. }
+            | Self::MirrorSamples(_) => {
                 Some("nothing was to be copied; give the command once more")
             }
             Self::StoreBackup { .. } => Some("the same command goes on where it was stopped"),
@@ -180,7 +205,9 @@ impl Display for Command {
             Self::ClusterFacts(wanted) => f.write_str(&wanted.attempt),
             Self::ConfigShow => f.write_str("show the configuration"),
             Self::MirrorImage(wanted) => write!(f, "mirror {wanted}"),
+            Self::MirrorRelease(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorRun { jobs } => write!(f, "{jobs}"),
+            Self::MirrorSamples(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorStatus => f.write_str("describe the sync jobs"),
             Self::RepoList => f.write_str("list the repositories"),
             Self::RepoRemove { target, .. } => write!(f, "remove {target}"),

@@ -110,6 +110,20 @@ impl Context {
             Command::ClusterFacts(wanted) => self.cluster(wanted).await,
             Command::ConfigShow => self.show_config(),
             Command::MirrorImage(wanted) => self.mirror(wanted, watch).await,
+            Command::MirrorRelease(wanted) => {
+                let parts = &self.0.parts;
+                let now = (parts.clock)();
+                let work = parts
+                    .mirroring
+                    .release(&parts.store, self.names(), *wanted, now, watch);
+                Box::pin(work).await.map_err(Error::Mirroring)
+            }
+            Command::MirrorSamples(wanted) => {
+                let parts = &self.0.parts;
+                let now = (parts.clock)();
+                let work = parts.mirroring.samples(&parts.store, *wanted, now, watch);
+                Box::pin(work).await.map_err(Error::Mirroring)
+            }
             Command::MirrorRun { jobs } => {
                 let ran = self.0.parts.mirroring.run(jobs, watch).await;
                 ran.map_err(Error::Mirroring)
@@ -196,13 +210,19 @@ impl Context {
         Ok(Report::Config(ShownConfig::of(&config)?))
     }
 
+    /// What this registry is called.
+    fn names(&self) -> Names {
+        Names {
+            config: self.config(),
+            address: self.0.parts.address.clone(),
+        }
+    }
+
     async fn mirror(&self, wanted: Wanted, watch: &Watch) -> Result<Report, Error> {
         let parts = &self.0.parts;
-        let names = Names {
-            config: self.config(),
-            address: parts.address.clone(),
-        };
-        let mirrored = parts.mirroring.image(&parts.store, names, wanted, watch);
+        let mirrored = parts
+            .mirroring
+            .image(&parts.store, self.names(), wanted, watch);
         mirrored.await.map_err(Error::Mirroring)
     }
 

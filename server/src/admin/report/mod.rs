@@ -20,7 +20,9 @@ use crate::config::Config;
 use crate::config::address::Address;
 
 pub(crate) use self::cluster::PullAccount;
-pub(crate) use self::mirror::{Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob};
+pub(crate) use self::mirror::{
+    About, Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob, SampleStreams,
+};
 pub(crate) use self::store::{BackedUp, Collected, Reindexed, Scrubbed, StoreContent};
 
 /// The outcome of a command.
@@ -42,9 +44,9 @@ pub(crate) enum Report {
     Issued(Issued),
     /// Of `MirrorStatus`.
     Jobs(Jobs),
-    /// Of `MirrorImage`.
+    /// Of `MirrorImage`, `MirrorRelease` and `MirrorSamples`.
     Mirrored(Box<Mirrored>),
-    /// Of `MirrorImage` that was only planned.
+    /// Of those that were only planned.
     Planned(Box<Planned>),
     /// Of `ClusterAccount`.
     PullAccount(PullAccount),
@@ -60,6 +62,8 @@ pub(crate) enum Report {
     Repository(Repository),
     /// Of `StoreScrub`.
     Scrubbed(Scrubbed),
+    /// Of `MirrorSamples` that only lists them.
+    Streams(SampleStreams),
     /// Of `StoreStat`.
     Store(StoreContent),
     /// Of `CaTrust`.

@@ -15,7 +15,7 @@ use roadstead_certs::SubjectName;
 use roadstead_storage::oci::RepoName;
 
 pub(super) use self::format::Format;
-pub(super) use self::mirror::{Image, Mirror};
+pub(super) use self::mirror::{FromRelease, Image, Mirror, Release, Samples};
 use crate::admin::command::RepoTarget;
 use crate::auth::config::Anonymous;
 use crate::auth::name::UserName;
