@@ -49,8 +49,24 @@ pub(crate) enum Command {
     ClusterFacts(WantedFacts),
     /// Show the configuration as it is understood.
     ConfigShow,
+    /// Copy what the store holds to a directory of the caller's.
+    MirrorExport {
+        /// What that is called.
+        dir: String,
+        /// What is to be copied; all, if there are none.
+        targets: Vec<RepoTarget>,
+        /// Only say what it would do.
+        dry_run: bool,
+    },
     /// Copy images from other registries.
     MirrorImage(Wanted),
+    /// Copy images from a directory of the caller's.
+    MirrorImport {
+        /// What that is called.
+        dir: String,
+        /// Only say what it would do.
+        dry_run: bool,
+    },
     /// Copy a release from another registry.
     MirrorRelease(Box<WantedRelease>),
     /// Run jobs of the configuration, or wait for those that run.
@@ -140,17 +156,17 @@ impl Command {
     }
 
     /// Whether the caller's files belong to it, in a directory that the command line names.
-    #[expect(
-        clippy::unused_self,
-        reason = "the commands that do come with the next commits"
-    )]
     pub(super) fn comes_with_files(&self) -> bool {
-        false
+        matches!(self, Self::MirrorExport { .. } | Self::MirrorImport { .. })
     }
 
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self {
+            Self::MirrorExport { dry_run: false, .. }
+            | Self::MirrorImport { dry_run: false, .. } => {
+                Some("what was copied stays; the same command goes on from there")
+            }
             Self::MirrorImage(_) | Self::MirrorRelease(_) | Self::MirrorSamples(_)
                 if self.copies() =>
             {
@@ -159,7 +175,9 @@ impl Command {
             Self::MirrorRun {
                 jobs: WantedJobs { dry_run: false, .. },
             } => Some("what has arrived stays; `roadstead mirror run` goes on from there"),
-            Self::MirrorImage(_)
+            Self::MirrorExport { .. }
+            | Self::MirrorImage(_)
+            | Self::MirrorImport { .. }
             | Self::MirrorRelease(_)
             | Self::MirrorRun { .. }
             | Self::MirrorSamples(_) => {
@@ -204,7 +222,9 @@ impl Display for Command {
             Self::ClusterAccount { name, .. } => write!(f, "make an account {name} for nodes"),
             Self::ClusterFacts(wanted) => f.write_str(&wanted.attempt),
             Self::ConfigShow => f.write_str("show the configuration"),
+            Self::MirrorExport { dir, .. } => write!(f, "export to {dir}"),
             Self::MirrorImage(wanted) => write!(f, "mirror {wanted}"),
+            Self::MirrorImport { dir, .. } => write!(f, "import from {dir}"),
             Self::MirrorRelease(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorRun { jobs } => write!(f, "{jobs}"),
             Self::MirrorSamples(wanted) => write!(f, "mirror {wanted}"),

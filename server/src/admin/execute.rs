@@ -19,6 +19,7 @@ use crate::admin::certificates::CertificateWork;
 use crate::admin::cluster;
 use crate::admin::command::{Command, Part, RepoTarget, WantedFacts};
 use crate::admin::failure::Failure;
+use crate::admin::media::{self, Error as MediaError};
 use crate::admin::mirror::{Error as MirrorError, Mirroring, Names};
 use crate::admin::place::Place;
 use crate::admin::report::{
@@ -109,7 +110,18 @@ impl Context {
             Command::ClusterAccount { name, hash } => self.pull_account(name, hash).await,
             Command::ClusterFacts(wanted) => self.cluster(wanted).await,
             Command::ConfigShow => self.show_config(),
+            Command::MirrorExport {
+                targets, dry_run, ..
+            } => {
+                let store = &self.0.parts.store;
+                let exported = media::export(store, targets, dry_run, watch).await;
+                exported.map_err(Error::Media)
+            }
             Command::MirrorImage(wanted) => self.mirror(wanted, watch).await,
+            Command::MirrorImport { dry_run, .. } => {
+                let imported = media::import(&self.0.parts.store, dry_run, watch).await;
+                imported.map_err(Error::Media)
+            }
             Command::MirrorRelease(wanted) => {
                 let parts = &self.0.parts;
                 let now = (parts.clock)();
@@ -325,6 +337,8 @@ enum Error {
     #[error(transparent)]
     Cluster(#[from] cluster::Error),
     #[error(transparent)]
+    Media(MediaError),
+    #[error(transparent)]
     Mirroring(MirrorError),
     #[error("there is no such repository, tag or manifest")]
     NotThere,
@@ -341,7 +355,10 @@ enum Error {
 impl Error {
     fn describe(&self, attempted: &Command) -> Failure {
         match self {
-            Self::Mirroring(MirrorError::Stopped) => return attempted.stopped(),
+            Self::Media(MediaError::Stopped) | Self::Mirroring(MirrorError::Stopped) => {
+                return attempted.stopped();
+            }
+            Self::Media(error) => return error.describe(&attempted.to_string()),
             Self::Mirroring(error) => return error.describe(&attempted.to_string()),
             _ => {}
         }

@@ -11,9 +11,7 @@ mod handle;
 mod operation;
 mod root;
 
-pub(crate) use self::error::Error;
 pub(crate) use self::handle::CallerFiles;
 pub(super) use self::handle::{Asked, serve};
-pub(crate) use self::operation::{Entry, Kind, LONGEST};
 pub(super) use self::operation::{Operation, Reply, Said};
 pub(crate) use self::root::Root;

@@ -196,7 +196,8 @@ impl PlannedJob {
     }
 }
 
-fn end(plan: &Plan) -> Ended {
+/// How carrying a plan out would end.
+pub(super) fn end(plan: &Plan) -> Ended {
     let (totals, not_pruned) = (&plan.totals, &plan.not_pruned);
     match (totals.failed, not_pruned.is_empty()) {
         (0, true) => Ended::Done,

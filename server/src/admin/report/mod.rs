@@ -4,6 +4,7 @@
 //! admin socket, and are made from what the crates below say. Knows nothing of how they are printed.
 
 mod cluster;
+mod media;
 mod mirror;
 mod store;
 
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::config::address::Address;
 
 pub(crate) use self::cluster::PullAccount;
+pub(crate) use self::media::{Exported, Imported, PlannedExport, PlannedImport};
 pub(crate) use self::mirror::{
     About, Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob, SampleStreams,
 };
@@ -40,6 +42,10 @@ pub(crate) enum Report {
     Config(ShownConfig),
     /// Of what has nothing to tell.
     Done,
+    /// Of `MirrorExport`.
+    Exported(Box<Exported>),
+    /// Of `MirrorImport`.
+    Imported(Box<Imported>),
     /// Of `CaIssue`.
     Issued(Issued),
     /// Of `MirrorStatus`.
@@ -50,6 +56,10 @@ pub(crate) enum Report {
     Planned(Box<Planned>),
     /// Of `ClusterAccount`.
     PullAccount(PullAccount),
+    /// Of `MirrorExport` that was only planned.
+    PlannedExport(Box<PlannedExport>),
+    /// Of `MirrorImport` that was only planned.
+    PlannedImport(Box<PlannedImport>),
     /// Of `MirrorRun`.
     Ran(Ran),
     /// Of `StoreReindex`.

@@ -12,6 +12,7 @@ use roadstead_storage::oci::RepoName;
 
 use crate::admin::wanted::Destination;
 use crate::cli::args::format::Format;
+use crate::cli::args::media::{MediaExport, MediaImport};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Mirror {
@@ -48,6 +49,16 @@ pub(in crate::cli) enum Mirror {
         #[command(flatten)]
         format: Format,
     },
+    #[command(
+        about = "Bring images from a directory that oc or `mirror export` wrote\n\
+                 $ roadstead mirror import /run/media/usb"
+    )]
+    Import(MediaImport),
+    #[command(
+        about = "Write images to a directory, to be carried where there is no network\n\
+                 $ roadstead mirror export /run/media/usb openshift/release"
+    )]
+    Export(MediaExport),
     #[command(
         about = "Show what sync jobs do, what became of them and when they run next\n\
                  $ roadstead mirror status"

@@ -5,6 +5,7 @@
 
 pub(super) mod cluster;
 mod format;
+mod media;
 mod mirror;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use roadstead_certs::SubjectName;
 use roadstead_storage::oci::RepoName;
 
 pub(super) use self::format::Format;
+pub(super) use self::media::{MediaExport, MediaImport};
 pub(super) use self::mirror::{FromRelease, Image, Mirror, Release, Samples};
 use crate::admin::command::RepoTarget;
 use crate::auth::config::Anonymous;

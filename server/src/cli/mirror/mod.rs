@@ -6,6 +6,7 @@
 mod advice;
 mod authfile;
 mod list;
+mod media;
 mod release;
 mod text;
 mod verdict;
@@ -29,6 +30,8 @@ use crate::config::Source;
 pub(super) fn run(source: &Source, command: Mirror) -> Result<(), Failure> {
     match command {
         Mirror::Image(flags) => image(source, flags),
+        Mirror::Import(flags) => media::import(source, &flags),
+        Mirror::Export(flags) => media::export(source, flags),
         Mirror::Release(flags) => release::release(source, flags),
         Mirror::Samples(flags) => release::samples(source, flags),
         Mirror::Run {

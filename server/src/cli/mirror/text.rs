@@ -87,7 +87,7 @@ fn about(about: &About, is_done: bool) -> String {
 }
 
 /// What would be copied, and how much that is.
-fn plan(plan: &Plan) -> String {
+pub(super) fn plan(plan: &Plan) -> String {
     let head = ["IMAGE", "", "FETCH", "HERE", "GOES TO"].map(str::to_owned);
     let rows = plan.images.iter().map(|image| {
         [
@@ -123,7 +123,7 @@ fn plan(plan: &Plan) -> String {
 }
 
 /// What was copied, and what was not.
-fn outcome(outcome: &Outcome) -> String {
+pub(super) fn outcome(outcome: &Outcome) -> String {
     let mut text = String::new();
     for image in &outcome.images {
         let is_missing = matches!(image.state, State::Failed | State::Left | State::Missing);
