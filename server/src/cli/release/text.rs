@@ -215,7 +215,6 @@ pub(super) fn finished(finished: &Finished) -> String {
     text
 }
 
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -247,8 +246,10 @@ mod tests {
             content_digest: digest('a'),
             list_digest: String::new(),
             config: json!({ "created": "2026-11-22T06:06:07Z", "os": "linux", "architecture": "amd64" }),
-            metadata: Some(json!({ "version": "4.18.7", "previous": ["4.17.20", "4.18.6"],
-                "metadata": { "url": "https://example.com/errata" } })),
+            metadata: Some(
+                json!({ "version": "4.18.7", "previous": ["4.17.20", "4.18.6"],
+                "metadata": { "url": "https://example.com/errata" } }),
+            ),
             references: json!({}),
             versions: None,
             display_versions: Some([("kubernetes".to_owned(), version)].into()),
