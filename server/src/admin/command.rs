@@ -16,7 +16,8 @@ use thiserror::Error;
 
 use crate::admin::failure::Failure;
 use crate::admin::place::Place;
-use crate::admin::release::{GivenKeys, WantedTool};
+use crate::admin::release::WantedTool;
+use crate::admin::release::trust::GivenTrust;
 use crate::admin::text;
 use crate::admin::wanted::{Wanted, WantedRelease, WantedSamples, WantedStreams};
 use crate::auth::name::UserName;
@@ -103,7 +104,7 @@ pub(crate) enum Command {
         #[serde(with = "text::one")]
         release: HeldRef,
         /// Whose signatures count.
-        keys: GivenKeys,
+        trust: GivenTrust,
     },
     /// List the repositories.
     RepoList,

@@ -155,9 +155,9 @@ impl Context {
                 let removed = self.releases().remove(&release, dry_run).await;
                 removed.map_err(Error::Releases)
             }
-            Command::ReleaseVerify { release, keys } => {
+            Command::ReleaseVerify { release, trust } => {
                 let releases = self.releases();
-                let verified = releases.verify(&release, &keys, watch.progress());
+                let verified = releases.verify(&release, trust, watch.progress());
                 Box::pin(verified).await.map_err(Error::Releases)
             }
             Command::RepoList => self.list_repositories().await,
@@ -255,6 +255,7 @@ impl Context {
         Releases {
             store: &parts.store,
             address: address.or_else(|| parts.address.clone()),
+            trust: parts.mirroring.upstreams.trust().clone(),
             now: (parts.clock)(),
         }
     }

@@ -5,9 +5,11 @@
 use roadstead_mirror::openshift::held::{HeldRef, remove, resolve, verify};
 use roadstead_mirror::openshift::signature::judge;
 use roadstead_storage::Progress;
+use tokio::task::spawn_blocking;
 use tracing::info;
 
-use super::{Error, GivenKeys, Releases};
+use super::trust::GivenTrust;
+use super::{Error, Releases};
 use crate::admin::report::{
     GoodSignature, RemovedRelease, Report, UselessSignature, VerifiedRelease,
 };
@@ -17,13 +19,14 @@ impl Releases<'_> {
     pub(in crate::admin) async fn verify(
         &self,
         wanted: &HeldRef,
-        keys: &GivenKeys,
+        given: GivenTrust,
         progress: impl FnMut(Progress) + Send,
     ) -> Result<Report, Error> {
-        let keyring = keys.keyring()?;
+        let trust = self.trust.clone();
+        let trust = spawn_blocking(move || trust.with(&given)).await??;
         let release = resolve(self.store, wanted).await?;
         let signatures = self.store.signatures(release.digest).await?;
-        let verdict = judge(&signatures, &release.digest, &keyring, self.now);
+        let verdict = judge(&signatures, &release.digest, &trust.keyring, self.now);
         let verified = verify(self.store, &release, progress).await?;
         let good = verdict.valid.into_iter().map(GoodSignature::from);
         let useless = verdict

@@ -4,14 +4,15 @@ use std::error::Error as StdError;
 
 use roadstead_mirror::openshift::ReadError;
 use roadstead_mirror::openshift::held;
-use roadstead_mirror::openshift::signature::InvalidKeys;
 use roadstead_mirror::openshift::tool::{System, Tool};
 use roadstead_storage::Error as StoreError;
 use roadstead_storage::oci::Digest;
 use thiserror::Error;
+use tokio::task::JoinError;
 
 use crate::admin::failure::{Exit, Failure};
 use crate::admin::files;
+use crate::upstreams::Untrustworthy;
 
 /// Why there is nothing to report.
 #[derive(Debug, Error)]
@@ -20,8 +21,6 @@ pub(in crate::admin) enum Error {
     Files(#[source] files::Error),
     #[error(transparent)]
     Held(#[from] held::Error),
-    #[error("use the keys that are given")]
-    Keys(#[from] InvalidKeys),
     #[error("{} of the release is not here", digest)]
     Missing { digest: Digest },
     #[error("nobody said how this registry is reached, which the program has to name")]
@@ -43,8 +42,12 @@ pub(in crate::admin) enum Error {
         #[source]
         source: Box<ReadError>,
     },
+    #[error("the work ended by a fault of this program")]
+    Panicked(#[from] JoinError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Untrustworthy(#[from] Untrustworthy),
 }
 
 impl Error {
@@ -73,7 +76,6 @@ impl Error {
                 "`roadstead release verify` names all that is missing or damaged; \
                  mirror the release again to have it",
             ),
-            Self::Keys(_) => failure.exit(Exit::Usage),
             Self::NoAddress => failure.hint(
                 "set `address` in the configuration, or take the original name with --source",
             ),

@@ -18,6 +18,7 @@ use roadstead_storage::Store;
 pub(in crate::admin) use self::error::Error;
 pub(crate) use self::wanted::WantedTool;
 use crate::config::address::Address;
+use crate::upstreams::ReleaseTrust;
 
 /// What these commands touch.
 pub(in crate::admin) struct Releases<'a> {
@@ -25,6 +26,8 @@ pub(in crate::admin) struct Releases<'a> {
     pub(in crate::admin) store: &'a Store,
     /// How the registry is reached, where that is known.
     pub(in crate::admin) address: Option<Address>,
+    /// Whose signatures count.
+    pub(in crate::admin) trust: ReleaseTrust,
     /// What time it is.
     pub(in crate::admin) now: SystemTime,
 }

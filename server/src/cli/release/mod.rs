@@ -6,22 +6,17 @@
 mod program;
 mod text;
 
-use std::fs;
-use std::path::PathBuf;
-
 use crate::admin::client::{ask, ask_watching, ask_with_files};
 use crate::admin::command::Command;
 use crate::admin::failure::{Exit, Failure};
 use crate::admin::files::Root;
-use crate::admin::release::{GivenKeys, WantedTool};
+use crate::admin::release::WantedTool;
 use crate::admin::report::{Report, VerifiedRelease};
 use crate::cli::args::{Extract, Release, Verify};
 use crate::cli::print;
 use crate::cli::progress::Lines;
+use crate::cli::trust_files;
 use crate::config::Source;
-
-/// More than any file of keys takes.
-const MAX_KEYS: u64 = 1 << 20;
 
 /// Carries out one of the commands.
 ///
@@ -62,7 +57,7 @@ pub(super) fn run(source: &Source, command: Release) -> Result<(), Failure> {
 fn verify(source: &Source, flags: Verify) -> Result<(), Failure> {
     let command = Command::ReleaseVerify {
         release: flags.wanted.release,
-        keys: keys(&flags.release_keys)?,
+        trust: trust_files::read(&flags.release_keys, &[], flags.allow_unsigned)?,
     };
     let attempt = command.to_string();
     let mut lines = Lines::new();
@@ -76,23 +71,6 @@ fn verify(source: &Source, flags: Verify) -> Result<(), Failure> {
         print::text(&text::verified(&verified))?;
     }
     verdict(attempt, &verified, flags.allow_unsigned)
-}
-
-/// Reads the files of keys, by the rights of whoever gave the command.
-fn keys(files: &[PathBuf]) -> Result<GivenKeys, Failure> {
-    let mut keys = GivenKeys::default();
-    for file in files {
-        let attempt = || format!("read the release key {}", file.display());
-        let failed = |error: &std::io::Error| Failure::because(attempt(), error);
-        let metadata = fs::metadata(file).map_err(|error| failed(&error))?;
-        if !metadata.is_file() || metadata.len() > MAX_KEYS {
-            let failure = Failure::new(attempt()).since("it is no file of at most 1 MiB");
-            return Err(failure.exit(Exit::Usage));
-        }
-        let bytes = fs::read(file).map_err(|error| failed(&error))?;
-        keys.files.push((file.display().to_string(), bytes));
-    }
-    Ok(keys)
 }
 
 /// How a verification ends.
