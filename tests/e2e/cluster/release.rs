@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness::openshift::{Release, Stream, name, samples_operator};
-use harness::{Anonymous, Format, Image, Outcome, Registry};
+use harness::{Anonymous, Format, Image, Outcome, Registry, Upstream};
 use serde_json::{Value, json};
 
 use super::{ADDRESS, documents, printed};
@@ -207,5 +207,47 @@ fn image_streams_that_are_not_held_whole_are_skipped() {
         tags.contains("- registry.example.com:8443/ubi8/ruby\n"),
         "{tags}"
     );
+    registry.finish();
+}
+
+#[test]
+fn samples_are_found_where_they_were_put_and_those_not_wanted_are_skipped() {
+    let upstream = Upstream::start();
+    upstream.put("ubi8/ruby", "3", &Image::new(Format::Docker, "ruby"));
+    let url = upstream.url();
+    let registry = Registry::with()
+        .config(format!(
+            "address = \"{ADDRESS}\"\n[[upstream]]\nname = \"registry.redhat.io\"\nurls = [\"{url}\"]\n"
+        ))
+        .start();
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: imagestreamtag-to-image\ndata:\n  \
+               php_8: registry.redhat.io/ubi8/php:8\n  ruby_3: registry.redhat.io/ubi8/ruby:3\n";
+    let map = registry.scratch().file("map.yaml", map);
+    let map = map.to_str().expect("an ASCII path");
+    let words = [
+        "mirror",
+        "samples",
+        "--configmap",
+        map,
+        "--stream",
+        "ruby",
+        "--to",
+        "samples/rh",
+    ];
+    registry.command(&words, "").ok();
+
+    let [config] =
+        <[Value; 1]>::try_from(documents(&printed(&registry, &["samples"]))).expect("one");
+
+    let spec = json!({
+        "managementState": "Managed",
+        "samplesRegistry": format!("{ADDRESS}/samples/rh"),
+        "skippedImagestreams": ["php"],
+    });
+    assert_eq!(config["spec"], spec);
+    let tags = printed(&registry, &["itms"]);
+    let mirror =
+        format!("- {ADDRESS}/samples/rh/ubi8/ruby\n    source: registry.redhat.io/ubi8/ruby\n");
+    assert!(tags.contains(&mirror), "{tags}");
     registry.finish();
 }
