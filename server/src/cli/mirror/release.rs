@@ -13,7 +13,7 @@ use crate::admin::failure::{Exit, Failure};
 use crate::admin::report::Report;
 use crate::admin::wanted::{SamplesOf, WantedRelease, WantedSamples, WantedStreams};
 use crate::cli::args::{FromRelease, MirrorRelease, MirrorSamples};
-use crate::cli::mirror::{authfile, shown, text, wait};
+use crate::cli::mirror::{advice, authfile, shown, text, wait};
 use crate::cli::print;
 use crate::cli::trust_files;
 use crate::config::Source;
@@ -34,7 +34,7 @@ pub(super) fn release(source: &Source, flags: MirrorRelease) -> Result<(), Failu
         dry_run: flags.dry_run,
         auth: authfile::find(flags.authfile.as_deref(), &source.environment)?,
     }));
-    shown(wait(source, &command)?, format)
+    shown(ask(source, &command)?, format)
 }
 
 /// Copies samples, or lists them.
@@ -65,11 +65,22 @@ pub(super) fn samples(source: &Source, flags: MirrorSamples) -> Result<(), Failu
         dry_run: flags.dry_run,
         auth: authfile::find(flags.authfile.as_deref(), &source.environment)?,
     }));
-    match wait(source, &command)? {
+    match ask(source, &command)? {
         Report::Streams(streams) if format.json => print::json(&streams),
         Report::Streams(streams) => print::text(&text::streams(&streams.streams)),
         report => shown(report, format),
     }
+}
+
+/// Asks for it; what keeps a release from being found is told with what mends that.
+fn ask(source: &Source, command: &Command) -> Result<Report, Failure> {
+    wait(source, command).map_err(|failure| {
+        let reason = failure.because.join(": ");
+        match advice::on(std::iter::once(reason.as_str())).as_slice() {
+            [advice] if failure.hint.is_none() => failure.hint(*advice),
+            _ => failure,
+        }
+    })
 }
 
 fn named(text: &str, flags: &FromRelease) -> Result<ReleaseRef, Failure> {
