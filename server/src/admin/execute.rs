@@ -19,6 +19,7 @@ use crate::admin::certificates::CertificateWork;
 use crate::admin::cluster;
 use crate::admin::command::{Command, Part, RepoTarget, WantedFacts};
 use crate::admin::failure::Failure;
+use crate::admin::media::{self, Error as MediaError};
 use crate::admin::mirror::{Error as MirrorError, Mirroring, Names};
 use crate::admin::place::Place;
 use crate::admin::release::{Error as ReleasesError, Releases};
@@ -110,7 +111,32 @@ impl Context {
             Command::ClusterAccount { name, hash } => self.pull_account(name, hash).await,
             Command::ClusterFacts(wanted) => self.cluster(wanted).await,
             Command::ConfigShow => self.show_config(),
+            Command::MirrorExport {
+                targets, dry_run, ..
+            } => {
+                let store = &self.0.parts.store;
+                let exported = media::export(store, targets, dry_run, watch).await;
+                exported.map_err(Error::Media)
+            }
             Command::MirrorImage(wanted) => self.mirror(wanted, watch).await,
+            Command::MirrorImport { dry_run, .. } => {
+                let imported = media::import(&self.0.parts.store, dry_run, watch).await;
+                imported.map_err(Error::Media)
+            }
+            Command::MirrorRelease(wanted) => {
+                let parts = &self.0.parts;
+                let now = (parts.clock)();
+                let work = parts
+                    .mirroring
+                    .release(&parts.store, self.names(), *wanted, now, watch);
+                Box::pin(work).await.map_err(Error::Mirroring)
+            }
+            Command::MirrorSamples(wanted) => {
+                let parts = &self.0.parts;
+                let now = (parts.clock)();
+                let work = parts.mirroring.samples(&parts.store, *wanted, now, watch);
+                Box::pin(work).await.map_err(Error::Mirroring)
+            }
             Command::MirrorRun { jobs } => {
                 let ran = self.0.parts.mirroring.run(jobs, watch).await;
                 ran.map_err(Error::Mirroring)
@@ -194,7 +220,7 @@ impl Context {
         let trusted = self.certificates(CertificateWork::trust).await?;
         let (store, config) = (&self.0.parts.store, self.config());
         let facts = Box::pin(cluster::facts(store, &config.upstreams, trusted, &wanted));
-        Ok(Report::Cluster(Box::new(facts.await?)))
+        Ok(Report::Cluster(Box::new(facts.await.map_err(Box::new)?)))
     }
 
     fn list_users(&self) -> Report {
@@ -215,6 +241,14 @@ impl Context {
         Ok(Report::Config(ShownConfig::of(&config)?))
     }
 
+    /// What this registry is called.
+    fn names(&self) -> Names {
+        Names {
+            config: self.config(),
+            address: self.0.parts.address.clone(),
+        }
+    }
+
     fn releases(&self) -> Releases<'_> {
         let parts = &self.0.parts;
         let address = self.config().address.clone();
@@ -228,11 +262,9 @@ impl Context {
 
     async fn mirror(&self, wanted: Wanted, watch: &Watch) -> Result<Report, Error> {
         let parts = &self.0.parts;
-        let names = Names {
-            config: self.config(),
-            address: parts.address.clone(),
-        };
-        let mirrored = parts.mirroring.image(&parts.store, names, wanted, watch);
+        let mirrored = parts
+            .mirroring
+            .image(&parts.store, self.names(), wanted, watch);
         mirrored.await.map_err(Error::Mirroring)
     }
 
@@ -333,7 +365,9 @@ enum Error {
     #[error("{} is not the directory that it is here, or none", dir.display())]
     Elsewhere { dir: PathBuf },
     #[error(transparent)]
-    Cluster(#[from] cluster::Error),
+    Cluster(#[from] Box<cluster::Error>),
+    #[error(transparent)]
+    Media(MediaError),
     #[error(transparent)]
     Mirroring(MirrorError),
     #[error("there is no such repository, tag or manifest")]
@@ -359,7 +393,10 @@ impl From<ReleasesError> for Error {
 impl Error {
     fn describe(&self, attempted: &Command) -> Failure {
         match self {
-            Self::Mirroring(MirrorError::Stopped) => return attempted.stopped(),
+            Self::Media(MediaError::Stopped) | Self::Mirroring(MirrorError::Stopped) => {
+                return attempted.stopped();
+            }
+            Self::Media(error) => return error.describe(&attempted.to_string()),
             Self::Releases(error) => return error.describe(&attempted.to_string()),
             Self::Mirroring(error) => return error.describe(&attempted.to_string()),
             _ => {}

@@ -17,6 +17,7 @@ pub(crate) mod failure;
 pub(crate) mod files;
 mod lines;
 mod local;
+mod media;
 pub(crate) mod mirror;
 pub(crate) mod place;
 pub(crate) mod release;

@@ -126,11 +126,8 @@ pub(super) struct Tls {
 }
 
 /// What is allowed but probably not what was meant, and what has no effect in this version.
-pub(super) fn warnings(config: &Config, not_acted_on: Vec<&'static str>) -> Vec<String> {
-    let mut warnings: Vec<String> = not_acted_on
-        .into_iter()
-        .map(|key| format!("{key} is understood but has no effect in this version"))
-        .collect();
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
     let auth = &config.auth;
     if auth.anonymous == Anonymous::Push {
         warnings.push("anyone who can reach this registry may push and delete".to_owned());

@@ -17,7 +17,7 @@ use roadstead_mirror::{
 use roadstead_storage::{Clock, Store};
 
 pub(crate) use self::description::Unusable;
-pub(crate) use self::trust::{ReleaseTrust, Untrustworthy};
+pub(crate) use self::trust::{ReleaseTrust, Trust, Untrustworthy};
 use crate::config::{ProxyVariables, Upstream};
 use crate::shutdown::Tasks;
 use crate::telemetry::upstream::UpstreamCounts;

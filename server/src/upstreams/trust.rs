@@ -193,3 +193,112 @@ fn brought(signatures: &[crate::admin::release::trust::GivenSignature]) -> Signa
     });
     SignatureStore::given(signatures.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::admin::release::trust::{Encoded, GivenFile};
+    use crate::report::chain;
+
+    /// Of nobody; its secret part is gone.
+    const KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----
+
+mDMEawM1nBYJKwYBBAHaRw8BAQdASGD6tPB1fuCFSMij8+NRIFA87g3nC0DOKFdz
+J+17Gf20F1Rlc3QgPHRlc3RAZXhhbXBsZS5jb20+iJAEExYIADgWIQTLJ+uqK+Wu
+reNYsTugoUzrnHbZKQUCawM1nAIbAwULCQgHAgYVCgkICwIEFgIDAQIeAQIXgAAK
+CRCgoUzrnHbZKU3jAQCJNuGACmzkLVbJHGqDMPlTZGg7p9ymrIwiKsyvb6rIzAD+
+IyF/KJfGsLKnHpMAvPXJcbAchGXfRKAxH/XRnJs+yAs=
+=Dq9Q
+-----END PGP PUBLIC KEY BLOCK-----
+";
+    const OWN: &str = "CB27EBAA2BE5AEADE358B13BA0A14CEB9C76D929";
+    const CARRIED: &str = "567E347AD0044ADE55BA8A5F199E2F91FD431D51";
+
+    fn new() -> ReleaseTrust {
+        ReleaseTrust::new(ProxyVariables::default())
+    }
+
+    fn release(keys: &[&Path], stores: &[&str]) -> Release {
+        Release {
+            keys: keys.iter().map(|path| path.to_path_buf()).collect(),
+            signature_stores: stores.iter().map(|url| url.parse().unwrap()).collect(),
+        }
+    }
+
+    #[track_caller]
+    fn check(trust: &Trust, key: &str, stores: &[&str]) {
+        let keys = trust.keyring.fingerprints().iter();
+        assert_eq!(keys.map(ToString::to_string).collect::<Vec<_>>(), [key]);
+        let found = trust.stores.iter().map(|store| format!("{store:?}"));
+        assert_eq!(found.collect::<Vec<_>>(), stores);
+    }
+
+    fn red_hats() -> Vec<String> {
+        let stores = StoreUrl::red_hats();
+        stores.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn without_a_word_red_hats_key_and_stores_count() {
+        let (trust, stores) = (new(), red_hats());
+        let stores: Vec<_> = stores.iter().map(String::as_str).collect();
+        check(&trust.configured().unwrap(), CARRIED, &stores);
+        check(
+            &trust.with(&GivenTrust::default()).unwrap(),
+            CARRIED,
+            &stores,
+        );
+    }
+
+    #[test]
+    fn what_is_configured_counts_in_place_of_what_is_carried() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("key.asc");
+        fs::write(&file, KEY).unwrap();
+        let (trust, store) = (new(), "http://signatures.example.com/");
+        let configured = release(&[&file], &[store]);
+        trust.reload(&configured).unwrap();
+        check(&trust.configured().unwrap(), OWN, &[store]);
+        // What was read counts until it is read again.
+        fs::write(&file, "no key").unwrap();
+        check(&trust.configured().unwrap(), OWN, &[store]);
+        let refused = trust.reload(&configured).unwrap_err();
+        assert!(chain(&refused).to_string().contains("key.asc"));
+        check(&trust.configured().unwrap(), OWN, &[store]);
+        // Whoever does not serve reads it only then.
+        trust.configure(&configured);
+        trust.configured().map(drop).unwrap_err();
+        fs::remove_file(&file).unwrap();
+        let refused = trust.configured().map(drop).unwrap_err();
+        assert!(chain(&refused).to_string().contains("key.asc"));
+    }
+
+    #[test]
+    fn what_a_command_brings_along_counts_in_place_of_the_rest() {
+        let (trust, missing) = (new(), Path::new("/nonexistent/key.asc"));
+        trust.configure(&release(&[missing], &["https://configured.example.com"]));
+        let key = GivenFile {
+            name: "own.asc".to_owned(),
+            bytes: Encoded(KEY.into()),
+        };
+        let url = "https://given.example.com/";
+        let mut given = GivenTrust {
+            keys: vec![key],
+            stores: vec![
+                GivenStore::Directory(Vec::new()),
+                GivenStore::Web(url.parse().unwrap()),
+            ],
+            allow_unsigned: false,
+        };
+        // What is configured is not even looked at.
+        check(&trust.with(&given).unwrap(), OWN, &["0 signatures", url]);
+        given.keys[0].bytes = Encoded(b"junk".to_vec());
+        let refused = trust.with(&given).map(drop).unwrap_err();
+        assert!(chain(&refused).to_string().contains("own.asc"));
+        given.keys.clear();
+        let refused = trust.with(&given).map(drop).unwrap_err();
+        assert!(chain(&refused).to_string().contains("/nonexistent/key.asc"));
+    }
+}

@@ -5,6 +5,8 @@ mod fixture;
 mod node;
 mod policy;
 
+use std::path::Path;
+
 use harness::openshift::{LOGIN, ReleaseKey, name};
 use harness::tools::Distribution;
 use harness::upstream::Ca;
@@ -14,13 +16,7 @@ use serde_json::json;
 /// A registry that knows this one as all that payloads name, logs in there, and believes the owner of
 /// this key.
 #[track_caller]
-fn registry(
-    upstream: &Distribution,
-    ca: &Ca,
-    scratch: &Scratch,
-    key: &str,
-    store: &str,
-) -> Registry {
+fn registry(upstream: &Distribution, ca: &Ca, scratch: &Scratch, key: &Path) -> Registry {
     let ca = scratch.file("ca.crt", ca.pem());
     let login = json!({ "username": LOGIN.0, "password": LOGIN.1 });
     let login = json!({ "auths": { upstream.host(): login } });
@@ -33,7 +29,7 @@ fn registry(
              ca_file = \"{ca}\"\nauth_file = \"{login}\"\n"
         )
     });
-    let trust = format!("[release]\nkeys = [\"{key}\"]\nsignature_stores = [\"{store}\"]\n");
+    let trust = format!("[release]\nkeys = [\"{}\"]\n", key.display());
     Registry::with()
         .config(trust + &upstreams)
         .anonymous(Anonymous::Pull)

@@ -2,6 +2,7 @@
 //! that it has at quay.io.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use harness::openshift::{Fixture, Release, SignatureStore, name};
 use harness::tools::Containers;
@@ -29,12 +30,15 @@ pub(super) fn tell(containers: &Containers, registry: &Registry) {
 
 /// Mirrors a release and pulls all of it, by the names in the report, when its registry is gone.
 #[track_caller]
-fn check(registry: Registry, gone: impl FnOnce(), layout: &[&str]) {
+fn check(registry: Registry, store: &Path, layout: &[&str], gone: impl FnOnce()) {
     let Some(containers) = Containers::new() else {
         return;
     };
+    let store = store.to_str().expect("a path of text");
     let words = ["mirror", "release", "4.18.7-x86_64", "--json"];
-    let report = registry.command(&[&words, layout].concat(), "").ok();
+    let store = ["--signature-store", store];
+    let words = [&words[..], &store, layout].concat();
+    let report = registry.command(&words, "").ok();
     let report: Value = serde_json::from_str(&report).expect("a document");
     tell(&containers, &registry);
     gone();
@@ -62,9 +66,8 @@ fn podman_pulls_each_component_by_its_own_name() {
         release.push(&upstream.client());
         let signature = key.attest(&release.digest(), "quay.io/a/b:1");
         store.put(&release.digest(), 1, signature);
-        let [key, store] = [&*key.file(), store.path()].map(|path| path.display().to_string());
-        let registry = registry(&upstream, &ca, &scratch, &key, &store);
-        check(registry, || upstream.stop(), layout);
+        let registry = registry(&upstream, &ca, &scratch, &key.file());
+        check(registry, store.path(), layout, || upstream.stop());
     }
 }
 
@@ -77,8 +80,6 @@ fn podman_pulls_each_component_of_the_release_that_oc_made() {
     let Some(mut upstream) = fixture.serve(&ca) else {
         return;
     };
-    let (key, store) = (fixture.key(), fixture.signatures());
-    let [key, store] = [&key, &store].map(|path| path.display().to_string());
-    let registry = registry(&upstream, &ca, &scratch, &key, &store);
-    check(registry, || upstream.stop(), &[]);
+    let registry = registry(&upstream, &ca, &scratch, &fixture.key());
+    check(registry, &fixture.signatures(), &[], || upstream.stop());
 }

@@ -93,11 +93,16 @@ fn a_node_that_wants_signatures_finds_those_of_release_component_and_child() {
         let named = format!("{}/{there}", name::QUAY);
         sigstore.sign(&client, there, &named, signed);
     }
-    let [key, directory] = [&*key.file(), store.path()].map(|path| path.display().to_string());
-    let registry = registry(&upstream, &ca, &scratch, &key, &directory);
-    registry
-        .command(&["mirror", "release", "4.18.7-x86_64"], "")
-        .ok();
+    let registry = registry(&upstream, &ca, &scratch, &key.file());
+    let store = store.path().to_str().expect("a path of text");
+    let words = [
+        "mirror",
+        "release",
+        "4.18.7-x86_64",
+        "--signature-store",
+        store,
+    ];
+    registry.command(&words, "").ok();
     upstream.stop();
     tell(&containers, &registry);
     insist(&containers, &sigstore, &registry.host());

@@ -4,6 +4,7 @@
 //! admin socket, and are made from what the crates below say. Knows nothing of how they are printed.
 
 mod cluster;
+mod media;
 mod mirror;
 mod release;
 mod store;
@@ -21,7 +22,10 @@ use crate::config::Config;
 use crate::config::address::Address;
 
 pub(crate) use self::cluster::PullAccount;
-pub(crate) use self::mirror::{Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob};
+pub(crate) use self::media::{Exported, Imported, PlannedExport, PlannedImport};
+pub(crate) use self::mirror::{
+    About, Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob, SampleStreams,
+};
 pub(crate) use self::release::{
     ComponentState, ComponentVersion, ExtractedTool, Filling, GoodSignature, MarkerName,
     ReleaseImage, ReleaseInfo, ReleaseLine, ReleaseList, RemovedRelease, ShownRelease,
@@ -44,18 +48,26 @@ pub(crate) enum Report {
     Config(ShownConfig),
     /// Of what has nothing to tell.
     Done,
+    /// Of `MirrorExport`.
+    Exported(Box<Exported>),
+    /// Of `MirrorImport`.
+    Imported(Box<Imported>),
     /// Of `ReleaseExtract`.
     Extracted(Box<ExtractedTool>),
     /// Of `CaIssue`.
     Issued(Issued),
     /// Of `MirrorStatus`.
     Jobs(Jobs),
-    /// Of `MirrorImage`.
+    /// Of `MirrorImage`, `MirrorRelease` and `MirrorSamples`.
     Mirrored(Box<Mirrored>),
-    /// Of `MirrorImage` that was only planned.
+    /// Of those that were only planned.
     Planned(Box<Planned>),
     /// Of `ClusterAccount`.
     PullAccount(PullAccount),
+    /// Of `MirrorExport` that was only planned.
+    PlannedExport(Box<PlannedExport>),
+    /// Of `MirrorImport` that was only planned.
+    PlannedImport(Box<PlannedImport>),
     /// Of `MirrorRun`.
     Ran(Ran),
     /// Of `StoreReindex`.
@@ -74,6 +86,8 @@ pub(crate) enum Report {
     Repository(Repository),
     /// Of `StoreScrub`.
     Scrubbed(Scrubbed),
+    /// Of `MirrorSamples` that only lists them.
+    Streams(SampleStreams),
     /// Of `StoreStat`.
     Store(StoreContent),
     /// Of `CaTrust`.

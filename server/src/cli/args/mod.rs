@@ -5,6 +5,7 @@
 
 pub(super) mod cluster;
 mod format;
+mod media;
 mod mirror;
 mod release;
 
@@ -16,7 +17,8 @@ use roadstead_certs::SubjectName;
 use roadstead_storage::oci::RepoName;
 
 pub(super) use self::format::Format;
-pub(super) use self::mirror::{Image, Mirror};
+pub(super) use self::media::{MediaExport, MediaImport};
+pub(super) use self::mirror::{FromRelease, Image, Mirror, MirrorRelease, MirrorSamples};
 pub(super) use self::release::{Extract, Release, Verify};
 use crate::admin::command::RepoTarget;
 use crate::auth::config::Anonymous;
