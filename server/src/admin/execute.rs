@@ -144,21 +144,21 @@ impl Context {
             Command::MirrorStatus => Ok(self.0.parts.mirroring.status()),
             Command::ReleaseExtract(wanted) => {
                 let extracted = Box::pin(self.releases().extract(&wanted, watch.files())).await;
-                extracted.map_err(Error::Releases)
+                extracted.map_err(Error::from)
             }
             Command::ReleaseInfo { release } => {
                 let told = self.releases().info(&release).await;
-                told.map_err(Error::Releases)
+                told.map_err(Error::from)
             }
-            Command::ReleaseList => self.releases().list().await.map_err(Error::Releases),
+            Command::ReleaseList => self.releases().list().await.map_err(Error::from),
             Command::ReleaseRemove { release, dry_run } => {
                 let removed = self.releases().remove(&release, dry_run).await;
-                removed.map_err(Error::Releases)
+                removed.map_err(Error::from)
             }
             Command::ReleaseVerify { release, trust } => {
                 let releases = self.releases();
                 let verified = releases.verify(&release, trust, watch.progress());
-                Box::pin(verified).await.map_err(Error::Releases)
+                Box::pin(verified).await.map_err(Error::from)
             }
             Command::RepoList => self.list_repositories().await,
             Command::RepoRemove { target, dry_run } => self.remove(target, dry_run).await,
@@ -375,13 +375,19 @@ enum Error {
     #[error("the work ended by a fault of this program")]
     Panicked(#[from] tokio::task::JoinError),
     #[error(transparent)]
-    Releases(ReleasesError),
+    Releases(Box<ReleasesError>),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Shown(#[from] WriteConfig),
     #[error(transparent)]
     Users(#[from] UsersError),
+}
+
+impl From<ReleasesError> for Error {
+    fn from(error: ReleasesError) -> Self {
+        Self::Releases(Box::new(error))
+    }
 }
 
 impl Error {

@@ -10,6 +10,14 @@ use serde_json::Value;
 
 use super::{address, document};
 
+/// What the payload consists of; a registry of old gives something else to who does not say so.
+const TYPES: [&str; 4] = [
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+];
+
 /// A registry that the fixture was pushed to, or none where that or docker-registry is not here.
 #[track_caller]
 fn holding() -> Option<(Fixture, Registry)> {
@@ -37,7 +45,14 @@ fn holding() -> Option<(Fixture, Registry)> {
 /// Copies an image, or a list with all that is in it.
 #[track_caller]
 fn copy(from: &Client, repository: &str, reference: &str, (to, here, tag): (&Client, &str, &str)) {
-    let stored = from.manifest(repository, reference).expect(200);
+    let asked = from.request(
+        hyper::Method::GET,
+        format!("/v2/{repository}/manifests/{reference}"),
+    );
+    let asked = TYPES
+        .iter()
+        .fold(asked, |asked, it| asked.header("accept", it));
+    let stored = asked.send().expect(200);
     let document = stored.json();
     for child in document["manifests"].as_array().into_iter().flatten() {
         let digest = text(child, "digest");

@@ -145,6 +145,10 @@ async fn copy(
         async move { Ok(files.write(partial, at, bytes).await?) }
     };
     let copied = Box::pin(file(content, image, &place.path, sink)).await;
+    if copied.is_err() {
+        // What it holds is worth nothing; that there was a first error counts.
+        let _ = files.remove(partial).await;
+    }
     copied.map_err(|source| Error::Read {
         component: place.component,
         path: place.path.clone(),
