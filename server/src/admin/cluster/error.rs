@@ -6,6 +6,8 @@ use roadstead_storage::Error as StoreError;
 use roadstead_storage::oci::RepoName;
 use thiserror::Error;
 
+const VERIFY: &str = "`roadstead release verify` tells what is missing";
+
 /// The facts could not be gathered.
 #[derive(Debug, Error)]
 pub(in crate::admin) enum Error {
@@ -16,11 +18,11 @@ pub(in crate::admin) enum Error {
         release: String,
         /// Why not.
         #[source]
-        source: HeldError,
+        source: Box<HeldError>,
     },
     /// The releases that are held cannot be looked through.
     #[error(transparent)]
-    Releases(#[from] HeldError),
+    Releases(#[from] Box<HeldError>),
     /// The image of the samples operator cannot be read.
     #[error("read the image of the samples operator of {release}")]
     Operator {
@@ -28,7 +30,7 @@ pub(in crate::admin) enum Error {
         release: String,
         /// Why not.
         #[source]
-        source: ReadError,
+        source: Box<ReadError>,
     },
     /// The image of the samples operator is not there.
     #[error("the image of the samples operator of {release} is not held")]
@@ -43,7 +45,7 @@ pub(in crate::admin) enum Error {
         release: String,
         /// Why not.
         #[source]
-        source: InvalidSamples,
+        source: Box<InvalidSamples>,
     },
     /// Sample images were put in several places.
     #[error("sample images lie under several prefixes")]
@@ -60,21 +62,15 @@ impl Error {
     /// What to do about it, where that is known.
     pub(in crate::admin) fn hint(&self) -> Option<String> {
         match self {
-            Self::Held {
-                source: HeldError::NotHeld { held, .. },
-                ..
-            } if held.is_empty() => Some("`roadstead mirror release` brings one in".to_owned()),
-            Self::Held {
-                source: HeldError::NotHeld { held, .. },
-                ..
-            } => Some(format!("there are {}", held.join(", "))),
-            Self::Held {
-                source: HeldError::Several { places },
-                ..
-            } => Some(format!("say which: {}", places.join(", "))),
-            Self::Held { .. } | Self::NoOperator { .. } | Self::Operator { .. } => {
-                Some("`roadstead release verify` tells what is missing".to_owned())
-            }
+            Self::Held { source, .. } => Some(match &**source {
+                HeldError::NotHeld { held, .. } if held.is_empty() => {
+                    "`roadstead mirror release` brings one in".to_owned()
+                }
+                HeldError::NotHeld { held, .. } => format!("there are {}", held.join(", ")),
+                HeldError::Several { places } => format!("say which: {}", places.join(", ")),
+                _ => VERIFY.to_owned(),
+            }),
+            Self::NoOperator { .. } | Self::Operator { .. } => Some(VERIFY.to_owned()),
             Self::SeveralPrefixes { prefixes } => {
                 let names: Vec<&str> = prefixes.iter().map(RepoName::as_str).collect();
                 Some(format!("say which by --samples: {}", names.join(", ")))

@@ -23,13 +23,13 @@ pub(super) struct Held {
 
 /// All releases; those of these names, or all if there are none, are asked for.
 pub(super) async fn find(store: &Store, named: &[HeldRef]) -> Result<Vec<Held>, Error> {
-    let mut all = held::releases(store).await?;
+    let mut all = held::releases(store).await.map_err(Box::new)?;
     let mut asked: BTreeSet<Digest> = BTreeSet::new();
     for name in named {
         let found = held::resolve(store, name).await;
         let found = found.map_err(|source| Error::Held {
             release: name.to_string(),
-            source,
+            source: Box::new(source),
         })?;
         asked.insert(found.digest);
         // One without a tag is none of all.
@@ -49,7 +49,7 @@ async fn read(store: &Store, release: HeldRelease, is_asked: bool) -> Result<Hel
     let payload = release.payload(store).await;
     let payload = payload.map_err(|source| Error::Held {
         release: release.tag.to_string(),
-        source,
+        source: Box::new(source),
     })?;
     let signatures = store.signatures(release.digest).await?;
     let facts = Release {

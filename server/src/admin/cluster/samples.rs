@@ -117,7 +117,7 @@ async fn of_release(store: &Store, held: &Held) -> Result<Option<Streams>, Error
     let content = Content::Held(store.repo(&held.release.components));
     let failed = |source| Error::Operator {
         release: release(),
-        source,
+        source: Box::new(source),
     };
     let reference = Reference::Digest(operator.image().digest());
     let found = content.manifest(&reference).await.map_err(failed)?;
@@ -127,7 +127,7 @@ async fn of_release(store: &Store, held: &Held) -> Result<Option<Streams>, Error
     let read = Box::pin(Streams::of_operator(&content, &image, held.release.arch));
     let streams = read.await.map_err(|source| Error::Samples {
         release: release(),
-        source,
+        source: Box::new(source),
     })?;
     Ok(Some(streams))
 }
