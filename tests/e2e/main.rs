@@ -23,6 +23,7 @@ mod openshift;
 mod ping_and_headers;
 mod pull_through;
 mod referrers;
+mod release;
 mod restart;
 mod security;
 mod shutdown;

@@ -65,6 +65,12 @@ pub enum ReadError {
         /// How many are read.
         most: u64,
     },
+    /// Files are larger together than may be held in memory, or their names are.
+    #[error("what is looked for in it takes more than {most} bytes")]
+    LargeTogether {
+        /// How many are held.
+        most: u64,
+    },
     /// Links lead to links, and so on.
     #[error("{path} is behind too many links")]
     Links {

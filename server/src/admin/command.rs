@@ -16,6 +16,8 @@ use thiserror::Error;
 
 use crate::admin::failure::Failure;
 use crate::admin::place::Place;
+use crate::admin::release::WantedTool;
+use crate::admin::release::trust::GivenTrust;
 use crate::admin::text;
 use crate::admin::wanted::{Wanted, WantedRelease, WantedSamples, WantedStreams};
 use crate::auth::name::UserName;
@@ -78,6 +80,32 @@ pub(crate) enum Command {
     MirrorSamples(Box<WantedSamples>),
     /// Describe the jobs of the configuration, and what became of them.
     MirrorStatus,
+    /// Hand out a program of a release.
+    ReleaseExtract(WantedTool),
+    /// Tell what is in a release.
+    ReleaseInfo {
+        /// Which.
+        #[serde(with = "text::one")]
+        release: HeldRef,
+    },
+    /// List the releases.
+    ReleaseList,
+    /// Remove a release.
+    ReleaseRemove {
+        /// Which.
+        #[serde(with = "text::one")]
+        release: HeldRef,
+        /// Only say what it would do.
+        dry_run: bool,
+    },
+    /// Read all of a release again, and judge its signatures.
+    ReleaseVerify {
+        /// Which.
+        #[serde(with = "text::one")]
+        release: HeldRef,
+        /// Whose signatures count.
+        trust: GivenTrust,
+    },
     /// List the repositories.
     RepoList,
     /// Remove a repository, or something in it.
@@ -157,7 +185,10 @@ impl Command {
 
     /// Whether the caller's files belong to it, in a directory that the command line names.
     pub(super) fn comes_with_files(&self) -> bool {
-        matches!(self, Self::MirrorExport { .. } | Self::MirrorImport { .. })
+        matches!(
+            self,
+            Self::MirrorExport { .. } | Self::MirrorImport { .. } | Self::ReleaseExtract(_)
+        )
     }
 
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
@@ -229,6 +260,11 @@ impl Display for Command {
             Self::MirrorRun { jobs } => write!(f, "{jobs}"),
             Self::MirrorSamples(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorStatus => f.write_str("describe the sync jobs"),
+            Self::ReleaseExtract(wanted) => write!(f, "extract {wanted}"),
+            Self::ReleaseInfo { release } => write!(f, "describe the release {release}"),
+            Self::ReleaseList => f.write_str("list the releases"),
+            Self::ReleaseRemove { release, .. } => write!(f, "remove the release {release}"),
+            Self::ReleaseVerify { release, .. } => write!(f, "verify the release {release}"),
             Self::RepoList => f.write_str("list the repositories"),
             Self::RepoRemove { target, .. } => write!(f, "remove {target}"),
             Self::RepoShow { name } => write!(f, "describe the repository {name}"),

@@ -22,6 +22,7 @@ use crate::admin::failure::Failure;
 use crate::admin::media::{self, Error as MediaError};
 use crate::admin::mirror::{Error as MirrorError, Mirroring, Names};
 use crate::admin::place::Place;
+use crate::admin::release::{Error as ReleasesError, Releases};
 use crate::admin::report::{
     Collected, PullAccount, Reindexed, Removed, Report, Repositories, ShownConfig, StoreContent,
     User, Users as UserList, WriteConfig,
@@ -141,6 +142,24 @@ impl Context {
                 ran.map_err(Error::Mirroring)
             }
             Command::MirrorStatus => Ok(self.0.parts.mirroring.status()),
+            Command::ReleaseExtract(wanted) => {
+                let extracted = Box::pin(self.releases().extract(&wanted, watch.files())).await;
+                extracted.map_err(Error::Releases)
+            }
+            Command::ReleaseInfo { release } => {
+                let told = self.releases().info(&release).await;
+                told.map_err(Error::Releases)
+            }
+            Command::ReleaseList => self.releases().list().await.map_err(Error::Releases),
+            Command::ReleaseRemove { release, dry_run } => {
+                let removed = self.releases().remove(&release, dry_run).await;
+                removed.map_err(Error::Releases)
+            }
+            Command::ReleaseVerify { release, trust } => {
+                let releases = self.releases();
+                let verified = releases.verify(&release, trust, watch.progress());
+                Box::pin(verified).await.map_err(Error::Releases)
+            }
             Command::RepoList => self.list_repositories().await,
             Command::RepoRemove { target, dry_run } => self.remove(target, dry_run).await,
             Command::RepoShow { name } => self.show_repository(&name).await,
@@ -201,7 +220,7 @@ impl Context {
         let trusted = self.certificates(CertificateWork::trust).await?;
         let (store, config) = (&self.0.parts.store, self.config());
         let facts = Box::pin(cluster::facts(store, &config.upstreams, trusted, &wanted));
-        Ok(Report::Cluster(Box::new(facts.await?)))
+        Ok(Report::Cluster(Box::new(facts.await.map_err(Box::new)?)))
     }
 
     fn list_users(&self) -> Report {
@@ -227,6 +246,17 @@ impl Context {
         Names {
             config: self.config(),
             address: self.0.parts.address.clone(),
+        }
+    }
+
+    fn releases(&self) -> Releases<'_> {
+        let parts = &self.0.parts;
+        let address = self.config().address.clone();
+        Releases {
+            store: &parts.store,
+            address: address.or_else(|| parts.address.clone()),
+            trust: parts.mirroring.upstreams.trust().clone(),
+            now: (parts.clock)(),
         }
     }
 
@@ -335,7 +365,7 @@ enum Error {
     #[error("{} is not the directory that it is here, or none", dir.display())]
     Elsewhere { dir: PathBuf },
     #[error(transparent)]
-    Cluster(#[from] cluster::Error),
+    Cluster(#[from] Box<cluster::Error>),
     #[error(transparent)]
     Media(MediaError),
     #[error(transparent)]
@@ -344,6 +374,8 @@ enum Error {
     NotThere,
     #[error("the work ended by a fault of this program")]
     Panicked(#[from] tokio::task::JoinError),
+    #[error(transparent)]
+    Releases(ReleasesError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -359,6 +391,7 @@ impl Error {
                 return attempted.stopped();
             }
             Self::Media(error) => return error.describe(&attempted.to_string()),
+            Self::Releases(error) => return error.describe(&attempted.to_string()),
             Self::Mirroring(error) => return error.describe(&attempted.to_string()),
             _ => {}
         }

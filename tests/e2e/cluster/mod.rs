@@ -3,6 +3,7 @@
 mod mirrors;
 mod node;
 mod pull_secret;
+mod release;
 mod trust;
 
 use harness::{Anonymous, Digest, Format, Image, Registry, Upstream};

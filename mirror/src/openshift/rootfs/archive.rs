@@ -6,12 +6,16 @@
 
 use std::io::{self, Read};
 
-use tar::{Archive, Entry, EntryType, PaxExtensions};
+use tar::{Archive, Entry, EntryType};
+
+use super::pax;
 
 /// More entries than any layer has.
 const MAX_ENTRIES: usize = 2_000_000;
 /// The longest attributes that are read, in bytes.
 const MAX_ATTRIBUTES: u64 = 1024 * 1024;
+/// The longest path, in bytes: no process could open what has a longer one (Linux, `PATH_MAX`).
+const MAX_PATH: usize = 4096;
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,10 +87,10 @@ pub(super) fn entries<R: Read>(
 impl Ahead {
     fn attributes<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> io::Result<()> {
         let bytes = attribute(entry)?;
-        for attribute in PaxExtensions::new(&bytes) {
-            let attribute = attribute?;
-            let value = attribute.value_bytes();
-            match attribute.key_bytes() {
+        for attribute in pax::attributes(&bytes) {
+            let attribute = attribute.ok_or_else(|| malformed("attributes of no known form"))?;
+            let value = attribute.value;
+            match attribute.key {
                 b"path" => self.path = Some(value.to_vec()),
                 b"linkpath" => self.link = Some(value.to_vec()),
                 b"size" => {
@@ -116,6 +120,10 @@ impl Ahead {
             Some(link) => Some(link),
             None => header.link_name_bytes().map(std::borrow::Cow::into_owned),
         };
+        let is_long = |name: &Vec<u8>| name.len() > MAX_PATH;
+        if is_long(&path) || link.as_ref().is_some_and(is_long) {
+            return Err(malformed("a path that is longer than any"));
+        }
         let kind = match kind {
             EntryType::Directory => Kind::Directory,
             EntryType::Regular | EntryType::Continuous => Kind::File,
@@ -136,7 +144,8 @@ impl Ahead {
             path,
             size,
             link: link.and_then(|link| String::from_utf8(link).ok()),
-            modified: header.mtime()?,
+            // Some leave it blank.
+            modified: header.mtime().unwrap_or_default(),
         }))
     }
 }

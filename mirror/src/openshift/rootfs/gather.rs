@@ -1,9 +1,9 @@
 //! Small files of an image, held in memory: all below one directory that are wanted.
 //!
 //! Layers are looked at from the top, and what one has hides what those below have. Invariant: what is
-//! held is bounded, however large the files say they are.
+//! held is bounded, however large the files are, and however many or long their names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use roadstead_storage::oci::Manifest;
@@ -11,13 +11,15 @@ use roadstead_storage::oci::Manifest;
 use super::super::content::Content;
 use super::super::error::ReadError;
 use super::archive::{Header, Kind};
-use super::path::{Meaning, is_within};
+use super::path::{Meaning, is_within, upwards};
 use super::walk::{Large, Visitor, walk};
 
 /// The largest file that is held, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
-/// How much is held of one image, in bytes.
+/// How much is held of one image, names and all, in bytes.
 const MAX_TOGETHER: u64 = 64 * 1024 * 1024;
+/// What a name takes beside its letters, in bytes.
+const NAME: u64 = 128;
 
 /// Which files are wanted.
 #[derive(Debug, Clone)]
@@ -38,25 +40,26 @@ pub(super) async fn gather(
 ) -> Result<BTreeMap<String, Vec<u8>>, ReadError> {
     let layers = image.blobs().get(1..).ok_or(ReadError::NotAnImage)?;
     let mut found = BTreeMap::new();
-    let mut hidden: Vec<String> = Vec::new();
+    let mut hidden = BTreeSet::new();
     let mut left = MAX_TOGETHER;
+    let is_hidden =
+        |path: &str, hidden: &BTreeSet<String>| upwards(path).any(|it| hidden.contains(it));
     for layer in layers.iter().rev() {
         let visitor = Gathering {
             wanted: wanted.clone(),
             files: BTreeMap::new(),
-            hides: Vec::new(),
+            hides: BTreeSet::new(),
             left,
         };
         let layer = walk(content, layer, visitor).await?;
         left = layer.left;
         for (path, file) in layer.files {
-            let is_hidden = hidden.iter().any(|hidden| is_within(&path, hidden));
-            if !is_hidden {
+            if !is_hidden(&path, &hidden) {
                 found.entry(path).or_insert(file);
             }
         }
         hidden.extend(layer.hides);
-        if found.len() >= wanted.most || hidden.contains(&wanted.below) {
+        if found.len() >= wanted.most || is_hidden(&wanted.below, &hidden) {
             break;
         }
     }
@@ -70,8 +73,9 @@ struct Gathering {
     wanted: Wanted,
     /// What lies in this layer where something is wanted; nothing where it is no file.
     files: BTreeMap<String, Option<Vec<u8>>>,
-    /// What lower layers have below these is hidden.
-    hides: Vec<String>,
+    /// What lower layers have at these and below is hidden.
+    hides: BTreeSet<String>,
+    /// How much may still be held, in bytes.
     left: u64,
 }
 
@@ -80,16 +84,36 @@ impl Gathering {
         is_within(path, &self.wanted.below) || is_within(&self.wanted.below, path)
     }
 
-    fn read(&mut self, path: &str, content: &mut dyn Read) -> io::Result<Vec<u8>> {
-        let most = MAX_FILE.min(self.left);
-        let mut file = Vec::new();
-        content.take(most + 1).read_to_end(&mut file)?;
-        let length = file.len() as u64;
-        if length > most {
-            let path = path.to_owned();
-            return Err(io::Error::other(Large { path, most }));
+    fn take(&mut self, bytes: u64) -> io::Result<()> {
+        let most = MAX_TOGETHER;
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or_else(|| io::Error::other(Large::Together { most }))?;
+        Ok(())
+    }
+
+    fn hide(&mut self, path: String) -> io::Result<()> {
+        self.take(path.len() as u64 + NAME)?;
+        self.hides.insert(path);
+        Ok(())
+    }
+
+    fn keep(&mut self, path: String, file: Option<Vec<u8>>) -> io::Result<()> {
+        self.take(path.len() as u64 + NAME)?;
+        self.files.insert(path, file);
+        Ok(())
+    }
+
+    fn read(&mut self, path: &str, size: u64, content: &mut dyn Read) -> io::Result<Vec<u8>> {
+        if size > MAX_FILE {
+            let (path, most) = (path.to_owned(), MAX_FILE);
+            return Err(io::Error::other(Large::File { path, most }));
         }
-        self.left -= length;
+        self.take(size)?;
+        let mut file = Vec::new();
+        content.take(size).read_to_end(&mut file)?;
+        if file.len() as u64 != size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         Ok(file)
     }
 }
@@ -101,33 +125,28 @@ impl Visitor for Gathering {
         header: &Header,
         content: &mut dyn Read,
     ) -> io::Result<bool> {
-        match meaning {
+        let path = match meaning {
+            Meaning::Entry(path) | Meaning::Opaque(path) | Meaning::Whiteout(path)
+                if !self.concerns(&path) =>
+            {
+                return Ok(true);
+            }
             Meaning::Opaque(dir) | Meaning::Whiteout(dir) => {
-                if self.concerns(&dir) {
-                    self.hides.push(dir);
-                }
+                self.hide(dir)?;
+                return Ok(true);
             }
-            Meaning::Entry(path) if !self.concerns(&path) => {}
-            Meaning::Entry(_) if header.kind == Kind::Directory => {}
-            Meaning::Entry(path) => {
-                let is_wanted =
-                    is_within(&path, &self.wanted.below) && (self.wanted.by_path)(&path);
-                if is_wanted {
-                    let file = match header.kind {
-                        Kind::File => {
-                            let file = self.read(&path, content)?;
-                            if file.len() as u64 != header.size {
-                                return Err(io::ErrorKind::UnexpectedEof.into());
-                            }
-                            Some(file)
-                        }
-                        _ => None,
-                    };
-                    self.files.insert(path.clone(), file);
-                }
-                // What was a directory in a lower layer is none any more.
-                self.hides.push(path);
-            }
+            Meaning::Entry(path) => path,
+        };
+        if is_within(&path, &self.wanted.below) && (self.wanted.by_path)(&path) {
+            let file = match header.kind {
+                Kind::File => Some(self.read(&path, header.size, content)?),
+                _ => None,
+            };
+            self.keep(path.clone(), file)?;
+        }
+        // What was a directory in a lower layer is none any more.
+        if header.kind != Kind::Directory {
+            self.hide(path)?;
         }
         Ok(true)
     }

@@ -7,6 +7,7 @@
 mod archive;
 mod gather;
 mod path;
+mod pax;
 mod single;
 #[cfg(test)]
 mod tests;

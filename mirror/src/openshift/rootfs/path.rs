@@ -74,6 +74,13 @@ pub(super) fn is_within(path: &str, dir: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// The path itself, what it lies in, what that lies in, and the root.
+pub(super) fn upwards(path: &str) -> impl Iterator<Item = &str> {
+    let parents = path.rmatch_indices('/').map(|(end, _)| &path[..end]);
+    let root = (!path.is_empty()).then_some("");
+    std::iter::once(path).chain(parents).chain(root)
+}
+
 pub(super) fn join(dir: &str, name: &str) -> String {
     if dir.is_empty() {
         name.to_owned()
@@ -95,6 +102,14 @@ mod tests {
             assert_eq!(normal(path), Err(Climbs), "{path}");
         }
         assert_eq!(normal("./").as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn upwards_every_directory_is_passed_once() {
+        let passed = |path| upwards(path).collect::<Vec<_>>();
+        assert_eq!(passed("a/b/c"), ["a/b/c", "a/b", "a", ""]);
+        assert_eq!(passed("a"), ["a", ""]);
+        assert_eq!(passed(""), [""]);
     }
 
     #[test]

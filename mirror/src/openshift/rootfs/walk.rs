@@ -52,22 +52,13 @@ pub(super) async fn walk<V: Visitor>(
         };
         show(reader, size, visitor)
     });
-    let mut work = std::pin::pin!(work);
-    let mut shown = None;
+    // Nobody takes more once the visitor has seen enough, or something is wrong with the archive; yet
+    // that counts only of what is what its digest says, and so the rest is read all the same.
+    let mut is_taken = true;
     while let Some(piece) = stream.next().await? {
-        // Nobody takes more once the visitor has seen enough, or something is wrong.
-        if shown.is_none() && send.send(piece).await.is_err() {
-            let ended = work
-                .as_mut()
-                .await
-                .unwrap_or_else(|panic| Err(io::Error::other(panic)));
-            shown = Some(ended.map_err(|error| understood(digest, size, error))?);
-        }
+        is_taken = is_taken && send.send(piece).await.is_ok();
     }
     drop(send);
-    if let Some(visitor) = shown {
-        return Ok(visitor);
-    }
     let ended = work.await;
     let ended = ended.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     ended.map_err(|error| understood(digest, size, error))
@@ -92,12 +83,13 @@ struct Outside {
     path: String,
 }
 
-/// A file that is too large to be held, on the same way.
+/// What is too large to be held, on the same way.
 #[derive(Debug, thiserror::Error)]
-#[error("{path} is larger than {most} bytes")]
-pub(super) struct Large {
-    pub(super) path: String,
-    pub(super) most: u64,
+pub(super) enum Large {
+    #[error("{path} is larger than {most} bytes")]
+    File { path: String, most: u64 },
+    #[error("it is more than {most} bytes together")]
+    Together { most: u64 },
 }
 
 fn understood(layer: Digest, size: u64, source: io::Error) -> ReadError {
@@ -106,9 +98,13 @@ fn understood(layer: Digest, size: u64, source: io::Error) -> ReadError {
         let path = path.clone();
         return ReadError::Climbs { layer, path };
     }
-    if let Some(Large { path, most }) = inner.and_then(|it| it.downcast_ref()) {
-        let (path, most) = (path.clone(), *most);
-        return ReadError::LargeFile { path, most };
+    match inner.and_then(|it| it.downcast_ref()) {
+        Some(Large::File { path, most }) => {
+            let (path, most) = (path.clone(), *most);
+            return ReadError::LargeFile { path, most };
+        }
+        Some(Large::Together { most }) => return ReadError::LargeTogether { most: *most },
+        None => {}
     }
     if is_too_much(&source) {
         let most = most(size);

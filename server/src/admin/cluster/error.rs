@@ -3,6 +3,7 @@
 use roadstead_mirror::openshift::held::Error as HeldError;
 use roadstead_mirror::openshift::{InvalidSamples, ReadError};
 use roadstead_storage::Error as StoreError;
+use roadstead_storage::oci::RepoName;
 use thiserror::Error;
 
 /// The facts could not be gathered.
@@ -44,6 +45,12 @@ pub(in crate::admin) enum Error {
         #[source]
         source: InvalidSamples,
     },
+    /// Sample images were put in several places.
+    #[error("sample images lie under several prefixes")]
+    SeveralPrefixes {
+        /// Which.
+        prefixes: Vec<RepoName>,
+    },
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -67,6 +74,10 @@ impl Error {
             } => Some(format!("say which: {}", places.join(", "))),
             Self::Held { .. } | Self::NoOperator { .. } | Self::Operator { .. } => {
                 Some("`roadstead release verify` tells what is missing".to_owned())
+            }
+            Self::SeveralPrefixes { prefixes } => {
+                let names: Vec<&str> = prefixes.iter().map(RepoName::as_str).collect();
+                Some(format!("say which by --samples: {}", names.join(", ")))
             }
             Self::Releases(_) | Self::Samples { .. } | Self::Store(_) => None,
         }

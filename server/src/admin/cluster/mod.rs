@@ -36,18 +36,18 @@ pub(super) async fn facts(
     let releases: Vec<Release> = held.iter().map(|held| held.facts.clone()).collect();
     let own: BTreeSet<&RepoName> = releases.iter().flat_map(|it| it.mirrors.values()).collect();
     let mut repositories = Vec::new();
-    for repository in store.all_repositories().await? {
-        if own.contains(&repository) {
+    for here in store.all_repositories().await? {
+        if own.contains(&here) {
             continue;
         }
-        let Some(source) = source(&repository, upstreams) else {
+        let Some(source) = source(&here, upstreams) else {
             continue;
         };
-        let mirrored = store.repo(&repository).holding(Origin::Mirrored).await?;
+        let mirrored = store.repo(&here).holding(Origin::Mirrored).await?;
         if mirrored.manifests {
             repositories.push(Repository {
                 source,
-                repository,
+                here,
                 has_tags: mirrored.tags,
             });
         }
@@ -59,7 +59,7 @@ pub(super) async fn facts(
         releases,
         repositories,
         samples: if wanted.with_samples {
-            samples::find(store, &held, wanted.prefix.clone()).await?
+            samples::find(store, &held, wanted).await?
         } else {
             None
         },

@@ -1,7 +1,7 @@
 //! Which image streams of the samples are held whole.
 //!
-//! What there is to hold is read out of the releases' own images. Invariant: a stream counts as whole only
-//! if all its images are here, for each release that was asked for.
+//! What there is to hold is remembered of `mirror samples`, or read out of the releases' own images.
+//! Invariant: a stream counts as whole only if all its images are here, for each release that was asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,30 +11,82 @@ use roadstead_storage::oci::{Reference, RepoName};
 
 use super::error::Error;
 use super::release::Held;
+use crate::admin::command::WantedFacts;
 use crate::cluster::facts::Samples;
+use crate::jobs::samples::{Samples as Copied, kept};
 
 /// What the operator is called in a release.
 const OPERATOR: &str = "cluster-samples-operator";
 
-/// The samples of the releases that were asked for, where `mirror samples` puts them under this prefix;
-/// nothing where no release has any.
+/// The samples of the releases that were asked for, under this prefix, or where `mirror samples` put them;
+/// nothing where there are none.
+///
+/// # Errors
+/// When an operator's image cannot be read, or samples lie under several prefixes.
+///
+/// # Cancel safety
+/// Reads only.
 pub(super) async fn find(
     store: &Store,
     releases: &[Held],
-    prefix: Option<RepoName>,
+    wanted: &WantedFacts,
 ) -> Result<Option<Samples>, Error> {
+    let asked: Vec<&Held> = releases.iter().filter(|it| it.facts.is_asked).collect();
+    let mut copied = kept(store).await?;
+    if !wanted.releases.is_empty() {
+        copied.retain(|name, _| asked.iter().any(|held| name_of(held) == *name));
+    }
+    let prefix = match &wanted.prefix {
+        Some(prefix) => Some(prefix.clone()),
+        None => prefix(copied.values().map(Copied::prefix).collect())?,
+    };
     let mut streams = BTreeMap::<String, BTreeSet<String>>::new();
-    for held in releases.iter().filter(|held| held.facts.is_asked) {
+    let mut add = |stream: &str, images: &BTreeSet<String>| {
+        let all = streams.entry(stream.to_owned()).or_default();
+        all.extend(images.iter().cloned());
+    };
+    for of_copied in copied.values().filter(|it| it.prefix() == prefix) {
+        let of_copied = of_copied.streams.iter();
+        of_copied.for_each(|(stream, images)| add(stream, images));
+    }
+    for held in asked {
+        if copied.contains_key(&name_of(held)) {
+            continue;
+        }
         if let Some(of_release) = of_release(store, held).await? {
-            for (stream, images) in of_release.iter() {
-                let all = streams.entry(stream.to_owned()).or_default();
-                all.extend(images.iter().cloned());
-            }
+            let of_release = of_release.iter();
+            of_release.for_each(|(stream, images)| add(stream, images));
         }
     }
     if streams.is_empty() {
         return Ok(None);
     }
+    weigh(store, streams, prefix).await.map(Some)
+}
+
+/// What a release is called where something is remembered of its samples.
+fn name_of(held: &Held) -> String {
+    format!("{}-{}", held.facts.version, held.facts.arch)
+}
+
+/// The prefix to look under where none was said: none, if some samples lie under none.
+fn prefix(found: BTreeSet<Option<RepoName>>) -> Result<Option<RepoName>, Error> {
+    if found.contains(&None) {
+        return Ok(None);
+    }
+    let mut prefixes: Vec<RepoName> = found.into_iter().flatten().collect();
+    match prefixes.len() {
+        0 | 1 => Ok(prefixes.pop()),
+        _ => Err(Error::SeveralPrefixes { prefixes }),
+    }
+}
+
+/// Finds out which of the streams are held whole.
+async fn weigh(
+    store: &Store,
+    streams: BTreeMap<String, BTreeSet<String>>,
+    prefix: Option<RepoName>,
+) -> Result<Samples, Error> {
     let mut samples = Samples {
         prefix,
         complete: BTreeSet::new(),
@@ -53,7 +105,7 @@ pub(super) async fn find(
         };
         list.insert(stream);
     }
-    Ok(Some(samples))
+    Ok(samples)
 }
 
 /// The image streams of a release; nothing where it has no samples.
@@ -105,6 +157,19 @@ fn source(image: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn samples_are_looked_for_where_they_were_put() {
+        let [a, b] = ["a", "b"].map(|name| name.parse::<RepoName>().ok());
+        let found = |list: &[&Option<RepoName>]| prefix(list.iter().copied().cloned().collect());
+        assert_eq!(found(&[]).unwrap(), None);
+        assert_eq!(found(&[&a]).unwrap(), a);
+        assert_eq!(found(&[&a, &None]).unwrap(), None);
+        assert!(matches!(
+            found(&[&a, &b]),
+            Err(Error::SeveralPrefixes { .. })
+        ));
+    }
 
     #[test]
     fn a_repository_is_what_stands_before_the_tag() {

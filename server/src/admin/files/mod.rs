@@ -11,6 +11,7 @@ mod handle;
 mod operation;
 mod root;
 
+pub(crate) use self::error::Error;
 pub(crate) use self::handle::CallerFiles;
 pub(super) use self::handle::{Asked, serve};
 pub(super) use self::operation::{Operation, Reply, Said};

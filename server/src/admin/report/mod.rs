@@ -6,6 +6,7 @@
 mod cluster;
 mod media;
 mod mirror;
+mod release;
 mod store;
 
 use std::time::SystemTime;
@@ -24,6 +25,11 @@ pub(crate) use self::cluster::PullAccount;
 pub(crate) use self::media::{Exported, Imported, PlannedExport, PlannedImport};
 pub(crate) use self::mirror::{
     About, Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob, SampleStreams,
+};
+pub(crate) use self::release::{
+    ComponentState, ComponentVersion, ExtractedTool, Filling, GoodSignature, MarkerName,
+    ReleaseImage, ReleaseInfo, ReleaseLine, ReleaseList, RemovedRelease, ShownRelease,
+    UselessSignature, VerifiedComponent, VerifiedRelease,
 };
 pub(crate) use self::store::{BackedUp, Collected, Reindexed, Scrubbed, StoreContent};
 
@@ -46,6 +52,8 @@ pub(crate) enum Report {
     Exported(Box<Exported>),
     /// Of `MirrorImport`.
     Imported(Box<Imported>),
+    /// Of `ReleaseExtract`.
+    Extracted(Box<ExtractedTool>),
     /// Of `CaIssue`.
     Issued(Issued),
     /// Of `MirrorStatus`.
@@ -64,8 +72,14 @@ pub(crate) enum Report {
     Ran(Ran),
     /// Of `StoreReindex`.
     Reindexed(Reindexed),
+    /// Of `ReleaseInfo`.
+    Release(Box<ShownRelease>),
+    /// Of `ReleaseList`.
+    Releases(ReleaseList),
     /// Of `RepoRemove`.
     Removed(Removed),
+    /// Of `ReleaseRemove`.
+    RemovedRelease(RemovedRelease),
     /// Of `RepoList`.
     Repositories(Repositories),
     /// Of `RepoShow`.
@@ -80,6 +94,8 @@ pub(crate) enum Report {
     Trust(Trust),
     /// Of `UserList`.
     Users(Users),
+    /// Of `ReleaseVerify`.
+    Verified(Box<VerifiedRelease>),
 }
 
 /// All accounts.

@@ -97,7 +97,7 @@ pub(in crate::cli) struct About {
 pub(in crate::cli) struct AboutTags {
     #[command(flatten)]
     pub(in crate::cli) about: About,
-    /// Where `mirror samples --to` put the sample images [default: no prefix]
+    /// Where `mirror samples --to` put the sample images [default: as it was told]
     #[arg(long, value_name = "PREFIX")]
     pub(in crate::cli) samples: Option<RepoName>,
 }

@@ -27,14 +27,14 @@ pub(in crate::cli) enum Mirror {
         about = "Copy an OpenShift release, with all its components and signatures\n\
                  $ roadstead mirror release 4.18.7-x86_64 --authfile pull-secret.json"
     )]
-    Release(Release),
+    Release(MirrorRelease),
     #[command(
         about = "Copy the images of OpenShift's samples, or list which there are\n\
                  $ roadstead mirror samples 4.18.7-x86_64 --stream httpd --stream ruby",
         override_usage = "roadstead mirror samples [OPTIONS] SRC\n       \
                           roadstead mirror samples [OPTIONS] --configmap FILE"
     )]
-    Samples(Samples),
+    Samples(MirrorSamples),
     #[command(
         about = "Run sync jobs of the configuration now, or wait for those that run\n\
                  $ roadstead mirror run base-images"
@@ -126,7 +126,7 @@ pub(in crate::cli) struct FromRelease {
 
 /// Flags of `mirror release`.
 #[derive(Debug, Group)]
-pub(in crate::cli) struct Release {
+pub(in crate::cli) struct MirrorRelease {
     /// Which: VERSION-ARCH, a version, a digest, or REGISTRY/PATH with a tag or a digest
     #[arg(value_name = "SRC")]
     pub(in crate::cli) release: String,
@@ -149,7 +149,7 @@ pub(in crate::cli) struct Release {
 
 /// Flags of `mirror samples`.
 #[derive(Debug, Group)]
-pub(in crate::cli) struct Samples {
+pub(in crate::cli) struct MirrorSamples {
     /// Of which release: VERSION-ARCH, a version, a digest, or REGISTRY/PATH with a tag or a digest
     #[arg(value_name = "SRC", required_unless_present = "configmap")]
     pub(in crate::cli) release: Option<String>,

@@ -12,7 +12,7 @@ use crate::admin::command::Command;
 use crate::admin::failure::{Exit, Failure};
 use crate::admin::report::Report;
 use crate::admin::wanted::{SamplesOf, WantedRelease, WantedSamples, WantedStreams};
-use crate::cli::args::{FromRelease, Release, Samples};
+use crate::cli::args::{FromRelease, MirrorRelease, MirrorSamples};
 use crate::cli::mirror::{authfile, shown, text, wait};
 use crate::cli::print;
 use crate::cli::trust_files;
@@ -25,7 +25,7 @@ const MAX_CONFIG_MAP: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// Says what was attempted and why it failed, and of what was done in part, that it was.
-pub(super) fn release(source: &Source, flags: Release) -> Result<(), Failure> {
+pub(super) fn release(source: &Source, flags: MirrorRelease) -> Result<(), Failure> {
     let format = flags.format;
     let command = Command::MirrorRelease(Box::new(WantedRelease {
         release: named(&flags.release, &flags.from)?,
@@ -41,7 +41,7 @@ pub(super) fn release(source: &Source, flags: Release) -> Result<(), Failure> {
 ///
 /// # Errors
 /// As [`release`].
-pub(super) fn samples(source: &Source, flags: Samples) -> Result<(), Failure> {
+pub(super) fn samples(source: &Source, flags: MirrorSamples) -> Result<(), Failure> {
     let format = flags.format;
     let listed_by = match (&flags.configmap, &flags.release) {
         (Some(file), _) => SamplesOf::ConfigMap {
