@@ -22,7 +22,7 @@ const COMPONENTS: u64 = 190;
 /// How many of their layers are shared, each by a part of the components.
 const SHARED: u64 = 12;
 /// What may be on its way twice: not yet in files when the server dies.
-const SLACK: u64 = 24 * MIB;
+const SLACK: u64 = 16 * MIB;
 
 /// Sizes of layers.
 struct Sizes {
