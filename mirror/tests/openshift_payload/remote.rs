@@ -10,7 +10,7 @@ use roadstead_mirror::openshift::{ReadError, file};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
-use crate::lab::{LENGTH, Lab, REPOSITORY, is_for};
+use crate::lab::{LENGTH, Lab, is_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_comes_whole_however_often_its_layer_breaks_off() {
@@ -51,7 +51,7 @@ async fn a_layer_with_another_byte_is_not_believed_wherever_that_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_layer_that_ends_early_or_late_is_not_believed() {
+async fn a_layer_that_is_longer_or_not_there_is_not_believed() {
     let lab = Lab::new();
     let layer = lab.layer.to_string();
     let wrong = move |request: &_| is_for(request, &layer).then_some(Fault::Appended(9));
@@ -59,7 +59,9 @@ async fn a_layer_that_ends_early_or_late_is_not_believed() {
     let refused = lab.read().await.expect_err("it is another layer");
     assert!(matches!(refused, ReadError::Damaged { .. }), "{refused:?}");
     lab.upstream.behave();
-    lab.upstream.remove(REPOSITORY, lab.layer.as_str());
+    let layer = lab.layer.to_string();
+    let gone = move |request: &_| is_for(request, &layer).then_some(Fault::status(404));
+    lab.upstream.when(gone);
     let refused = lab.read().await.expect_err("there is none");
     assert!(matches!(refused, ReadError::Missing { .. }), "{refused:?}");
 }
