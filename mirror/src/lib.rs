@@ -10,6 +10,7 @@ mod credentials;
 mod error;
 mod flight;
 pub mod job;
+pub mod media;
 mod net;
 mod note;
 pub mod openshift;

@@ -3,12 +3,14 @@
 //!
 //! Each scenario ends with the ground truth: the data directory re-hashed and compared with the API.
 
+mod cluster;
 mod containerd;
 mod docker;
 mod lab;
 mod limits;
 mod login;
 mod mirror;
+mod openshift;
 mod podman;
 mod pull_through;
 mod skopeo;

@@ -6,6 +6,7 @@
 
 mod auth;
 mod blobs;
+mod cluster;
 mod commands;
 mod deletes;
 mod faults;
@@ -22,6 +23,7 @@ mod openshift;
 mod ping_and_headers;
 mod pull_through;
 mod referrers;
+mod release;
 mod restart;
 mod security;
 mod shutdown;

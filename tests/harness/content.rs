@@ -2,6 +2,8 @@
 //!
 //! `Noise` is the same bytes for the same seed, so its digest is known without keeping it.
 
+use std::sync::{Arc, OnceLock};
+
 use bytes::{Bytes, BytesMut};
 
 use crate::chance::Chance;
@@ -16,6 +18,8 @@ const BLOCK: usize = 256 * 1024;
 pub struct Noise {
     length: u64,
     block: Bytes,
+    /// The sha256 of all of them, once it was asked for; clones share it.
+    digest: Arc<OnceLock<Digest>>,
 }
 
 impl Noise {
@@ -24,6 +28,7 @@ impl Noise {
         Self {
             length,
             block: random_block(seed),
+            digest: Arc::default(),
         }
     }
 
@@ -39,7 +44,7 @@ impl Noise {
 
     /// The bytes, block by block.
     pub fn chunks(&self) -> impl Iterator<Item = Bytes> + Send + use<> {
-        let Self { length, block } = self.clone();
+        let Self { length, block, .. } = self.clone();
         (0_u64..).map_while(move |number| {
             let left = length
                 .checked_sub(number * BLOCK as u64)
@@ -63,7 +68,8 @@ impl Noise {
 
     /// Their sha256.
     pub fn digest(&self) -> Digest {
-        self.hash(Hasher::sha256())
+        let digest = self.digest.get_or_init(|| self.hash(Hasher::sha256()));
+        digest.clone()
     }
 
     /// Their sha512.

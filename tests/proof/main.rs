@@ -4,6 +4,7 @@
 
 mod disk;
 mod memory;
+mod openshift;
 mod order;
 mod pull_through;
 mod renewal;

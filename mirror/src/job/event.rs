@@ -45,7 +45,7 @@ impl Watch {
         Self(Some(Arc::new(take)))
     }
 
-    pub(super) fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: Event) {
         if let Some(take) = &self.0 {
             take(event);
         }

@@ -86,7 +86,7 @@ impl Failure {
 }
 
 /// An error and what caused it, on one line.
-pub(super) fn in_words(error: &dyn std::error::Error) -> String {
+pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -26,6 +26,8 @@ pub(super) struct Target {
     pub(super) also: Vec<Place>,
     /// What it belongs to.
     pub(super) set: Option<Set>,
+    /// Whether it may be missing at the upstream.
+    pub(super) is_optional: bool,
 }
 
 /// A manifest to be stored.

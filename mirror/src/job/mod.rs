@@ -11,7 +11,7 @@ mod choice;
 mod companion;
 mod crowd;
 mod event;
-mod failure;
+pub(crate) mod failure;
 mod find;
 mod graph;
 mod holding;

@@ -59,6 +59,8 @@ pub struct Wish {
     pub also: Vec<Place>,
     /// What it belongs to that is worth something only as a whole.
     pub set: Option<Set>,
+    /// Whether it is no failure when the upstream does not have it.
+    pub is_optional: bool,
 }
 
 /// Images that are worth something only together, of which one names the others: a release and its

@@ -120,7 +120,7 @@ impl Outcome {
 
 impl Totals {
     /// Counts images by how they stand.
-    pub(super) fn count(states: impl Iterator<Item = State>) -> Self {
+    pub(crate) fn count(states: impl Iterator<Item = State>) -> Self {
         let mut totals = Self::default();
         for state in states {
             totals.images += 1;

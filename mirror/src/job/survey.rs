@@ -109,6 +109,7 @@ impl<'a> Survey<'a> {
                         tag: Some(tag.clone()),
                         also: Vec::new(),
                         set: None,
+                        is_optional: wish.is_optional,
                     });
                 }
             }
@@ -179,7 +180,9 @@ impl<'a> Survey<'a> {
     pub(super) fn judge_missing(&mut self, skip_missing: bool, prunings: &[Pruning]) {
         let going: HashSet<_> = prunings.iter().flat_map(Pruning::names).collect();
         for image in &mut self.images {
-            let is_fine = skip_missing || going.contains(&image.destination);
+            let target = image.target.as_ref();
+            let is_optional = target.is_some_and(|target| target.is_optional);
+            let is_fine = skip_missing || is_optional || going.contains(&image.destination);
             if image.state == State::Missing && !is_fine {
                 image.state = State::Failed;
             }

@@ -60,6 +60,7 @@ pub(super) async fn wishes(registry: &Registry) -> (Vec<Wish>, Vec<Image>) {
                 tag: None,
                 also: Vec::new(),
                 set: None,
+                is_optional: false,
             }),
             (_, Err(failure)) => failed.push(failure_of(registry, &name, &failure)),
             (Err(_), Ok(_)) => {
@@ -83,6 +84,7 @@ pub(super) async fn targets(wish: &Wish, remote: &Arc<Remote>) -> Result<Vec<Tar
         tag,
         also: Vec::new(),
         set: wish.set,
+        is_optional: wish.is_optional,
     };
     let single = |reference, tag| Target {
         also: wish.also.clone(),

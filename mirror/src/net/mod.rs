@@ -11,6 +11,7 @@ mod failure;
 mod guard;
 mod host;
 mod proxy;
+mod redirect;
 mod stream;
 mod transport;
 
@@ -20,5 +21,6 @@ pub(crate) use self::failure::Failure;
 pub(crate) use self::guard::Guard;
 pub use self::host::{Authority, HostPattern, InvalidHost};
 pub use self::proxy::Proxies;
+pub(crate) use self::redirect::{is_redirect, resolve};
 pub use self::transport::Timeouts;
 pub(crate) use self::transport::Transport;

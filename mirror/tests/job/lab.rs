@@ -51,6 +51,7 @@ impl Lab {
         Wish {
             also: Vec::new(),
             set: None,
+            is_optional: false,
             client: self.client.clone(),
             remote: repo(repository),
             local: repo(&format!("upstream/{repository}")),

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Either, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use roadstead_mirror::media::LONGEST;
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
@@ -21,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::door::{Asking, Door, Line, PATH, Question, Replied, VERSION, VERSION_HEADER};
 use crate::admin::failure::Failure;
-use crate::admin::files::{LONGEST, Reply, Root};
+use crate::admin::files::{Reply, Root};
 use crate::admin::lines::{Error as LinesError, Lines};
 use crate::admin::report::Report;
 use crate::admin::watch::Told;

@@ -9,14 +9,17 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use roadstead_certs::SubjectName;
+use roadstead_mirror::openshift::held::HeldRef;
 use roadstead_storage::oci::{Digest, RepoName, Tag};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::admin::failure::Failure;
 use crate::admin::place::Place;
+use crate::admin::release::WantedTool;
+use crate::admin::release::trust::GivenTrust;
 use crate::admin::text;
-use crate::admin::wanted::Wanted;
+use crate::admin::wanted::{Wanted, WantedRelease, WantedSamples, WantedStreams};
 use crate::auth::name::UserName;
 use crate::auth::password::PasswordHash;
 
@@ -48,15 +51,61 @@ pub(crate) enum Command {
     ClusterFacts(WantedFacts),
     /// Show the configuration as it is understood.
     ConfigShow,
+    /// Copy what the store holds to a directory of the caller's.
+    MirrorExport {
+        /// What that is called.
+        dir: String,
+        /// What is to be copied; all, if there are none.
+        targets: Vec<RepoTarget>,
+        /// Only say what it would do.
+        dry_run: bool,
+    },
     /// Copy images from other registries.
     MirrorImage(Wanted),
+    /// Copy images from a directory of the caller's.
+    MirrorImport {
+        /// What that is called.
+        dir: String,
+        /// Only say what it would do.
+        dry_run: bool,
+    },
+    /// Copy a release from another registry.
+    MirrorRelease(Box<WantedRelease>),
     /// Run jobs of the configuration, or wait for those that run.
     MirrorRun {
         /// Which, and whether they run.
         jobs: WantedJobs,
     },
+    /// Copy samples from other registries, or list them.
+    MirrorSamples(Box<WantedSamples>),
     /// Describe the jobs of the configuration, and what became of them.
     MirrorStatus,
+    /// Hand out a program of a release.
+    ReleaseExtract(WantedTool),
+    /// Tell what is in a release.
+    ReleaseInfo {
+        /// Which.
+        #[serde(with = "text::one")]
+        release: HeldRef,
+    },
+    /// List the releases.
+    ReleaseList,
+    /// Remove a release.
+    ReleaseRemove {
+        /// Which.
+        #[serde(with = "text::one")]
+        release: HeldRef,
+        /// Only say what it would do.
+        dry_run: bool,
+    },
+    /// Read all of a release again, and judge its signatures.
+    ReleaseVerify {
+        /// Which.
+        #[serde(with = "text::one")]
+        release: HeldRef,
+        /// Whose signatures count.
+        trust: GivenTrust,
+    },
     /// List the repositories.
     RepoList,
     /// Remove a repository, or something in it.
@@ -115,33 +164,54 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it asks other registries for something.
     pub(super) fn asks_upstreams(&self) -> bool {
-        matches!(self, Self::MirrorImage(_) | Self::MirrorRun { .. })
+        matches!(
+            self,
+            Self::MirrorImage(_)
+                | Self::MirrorRelease(_)
+                | Self::MirrorRun { .. }
+                | Self::MirrorSamples(_)
+        )
+    }
+
+    /// Whether it is one that copies and is not only to say what that would come to.
+    fn copies(&self) -> bool {
+        match self {
+            Self::MirrorImage(wanted) => !wanted.dry_run,
+            Self::MirrorRelease(wanted) => !wanted.dry_run,
+            Self::MirrorSamples(wanted) => !wanted.dry_run && wanted.streams != WantedStreams::None,
+            _ => false,
+        }
     }
 
     /// Whether the caller's files belong to it, in a directory that the command line names.
-    #[expect(
-        clippy::unused_self,
-        reason = "the commands that do come with the next commits"
-    )]
     pub(super) fn comes_with_files(&self) -> bool {
-        false
-    }
-
-    /// Whether it needs to know all repositories.
-    pub(super) fn lists_repositories(&self) -> bool {
-        matches!(self, Self::ClusterFacts(_) | Self::RepoList)
+        matches!(
+            self,
+            Self::MirrorExport { .. } | Self::MirrorImport { .. } | Self::ReleaseExtract(_)
+        )
     }
 
     /// How to go on after it was stopped; nothing for one that is over in a moment and cannot be.
     pub(super) fn way_on(&self) -> Option<&'static str> {
         match self {
-            Self::MirrorImage(Wanted { dry_run: false, .. }) => {
+            Self::MirrorExport { dry_run: false, .. }
+            | Self::MirrorImport { dry_run: false, .. } => {
+                Some("what was copied stays; the same command goes on from there")
+            }
+            Self::MirrorImage(_) | Self::MirrorRelease(_) | Self::MirrorSamples(_)
+                if self.copies() =>
+            {
                 Some("what has arrived stays; the same command goes on from there")
             }
             Self::MirrorRun {
                 jobs: WantedJobs { dry_run: false, .. },
             } => Some("what has arrived stays; `roadstead mirror run` goes on from there"),
-            Self::MirrorImage(_) | Self::MirrorRun { .. } => {
+            Self::MirrorExport { .. }
+            | Self::MirrorImage(_)
+            | Self::MirrorImport { .. }
+            | Self::MirrorRelease(_)
+            | Self::MirrorRun { .. }
+            | Self::MirrorSamples(_) => {
                 Some("nothing was to be copied; give the command once more")
             }
             Self::StoreBackup { .. } => Some("the same command goes on where it was stopped"),
@@ -183,9 +253,18 @@ impl Display for Command {
             Self::ClusterAccount { name, .. } => write!(f, "make an account {name} for nodes"),
             Self::ClusterFacts(wanted) => f.write_str(&wanted.attempt),
             Self::ConfigShow => f.write_str("show the configuration"),
+            Self::MirrorExport { dir, .. } => write!(f, "export to {dir}"),
             Self::MirrorImage(wanted) => write!(f, "mirror {wanted}"),
+            Self::MirrorImport { dir, .. } => write!(f, "import from {dir}"),
+            Self::MirrorRelease(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorRun { jobs } => write!(f, "{jobs}"),
+            Self::MirrorSamples(wanted) => write!(f, "mirror {wanted}"),
             Self::MirrorStatus => f.write_str("describe the sync jobs"),
+            Self::ReleaseExtract(wanted) => write!(f, "extract {wanted}"),
+            Self::ReleaseInfo { release } => write!(f, "describe the release {release}"),
+            Self::ReleaseList => f.write_str("list the releases"),
+            Self::ReleaseRemove { release, .. } => write!(f, "remove the release {release}"),
+            Self::ReleaseVerify { release, .. } => write!(f, "verify the release {release}"),
             Self::RepoList => f.write_str("list the repositories"),
             Self::RepoRemove { target, .. } => write!(f, "remove {target}"),
             Self::RepoShow { name } => write!(f, "describe the repository {name}"),
@@ -210,7 +289,8 @@ pub(crate) struct WantedFacts {
     /// What they are needed for, as it stands after `error: `.
     pub(crate) attempt: String,
     /// Which releases; all, if there are none.
-    pub(crate) releases: Vec<String>,
+    #[serde(with = "text::list")]
+    pub(crate) releases: Vec<HeldRef>,
     /// Whether sample images count, too.
     pub(crate) with_samples: bool,
     /// Where those lie.

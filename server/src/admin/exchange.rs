@@ -10,12 +10,13 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::Body;
+use roadstead_mirror::media::LONGEST;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 use crate::admin::door::{self, Replied};
-use crate::admin::files::{Asked, LONGEST, Reply};
+use crate::admin::files::{Asked, Reply};
 use crate::admin::lines::{Error as LinesError, Lines};
 
 /// What was asked for and not replied to yet, by number.
@@ -158,6 +159,7 @@ mod tests {
     use hyper::server::conn::http1;
     use hyper::service::service_fn;
     use hyper_util::rt::TokioIo;
+    use roadstead_mirror::media::Kind;
     use tokio::net::UnixStream;
     use tokio::runtime::Handle;
     use tokio::task::JoinHandle;
@@ -168,7 +170,7 @@ mod tests {
     use crate::admin::command::Command;
     use crate::admin::door::{Line, Question};
     use crate::admin::failure::Failure;
-    use crate::admin::files::{CallerFiles, Error as FilesError, Kind, Root};
+    use crate::admin::files::{CallerFiles, Root};
     use crate::admin::report::Report;
     use crate::admin::telling::Telling;
     use crate::admin::watch::Watch;
@@ -242,7 +244,7 @@ mod tests {
                 let rest = files.read(&path, 2 * u64::from(length), length).await?;
                 let all = [first, second, rest].concat();
                 assert!(all == piece(number), "the file {number}");
-                Ok::<_, FilesError>(())
+                Ok::<_, std::io::Error>(())
             });
             for written in join_all(written).await {
                 written.unwrap();

@@ -19,9 +19,10 @@ use crate::admin::certificates::CertificateWork;
 use crate::admin::cluster;
 use crate::admin::command::{Command, Part, RepoTarget, WantedFacts};
 use crate::admin::failure::Failure;
-use crate::admin::listing::all_repositories;
+use crate::admin::media::{self, Error as MediaError};
 use crate::admin::mirror::{Error as MirrorError, Mirroring, Names};
 use crate::admin::place::Place;
+use crate::admin::release::{Error as ReleasesError, Releases};
 use crate::admin::report::{
     Collected, PullAccount, Reindexed, Removed, Report, Repositories, ShownConfig, StoreContent,
     User, Users as UserList, WriteConfig,
@@ -36,6 +37,9 @@ use crate::auth::users::{Error as UsersError, Users};
 use crate::config::Config;
 use crate::config::address::Address;
 use crate::upkeep::Upkeep;
+
+/// How many repositories are looked up at a time.
+const PAGE: usize = 100;
 
 /// Everything a command can touch. Cheap to clone.
 #[derive(Clone)]
@@ -107,12 +111,55 @@ impl Context {
             Command::ClusterAccount { name, hash } => self.pull_account(name, hash).await,
             Command::ClusterFacts(wanted) => self.cluster(wanted).await,
             Command::ConfigShow => self.show_config(),
+            Command::MirrorExport {
+                targets, dry_run, ..
+            } => {
+                let store = &self.0.parts.store;
+                let exported = media::export(store, targets, dry_run, watch).await;
+                exported.map_err(Error::Media)
+            }
             Command::MirrorImage(wanted) => self.mirror(wanted, watch).await,
+            Command::MirrorImport { dry_run, .. } => {
+                let imported = media::import(&self.0.parts.store, dry_run, watch).await;
+                imported.map_err(Error::Media)
+            }
+            Command::MirrorRelease(wanted) => {
+                let parts = &self.0.parts;
+                let now = (parts.clock)();
+                let work = parts
+                    .mirroring
+                    .release(&parts.store, self.names(), *wanted, now, watch);
+                Box::pin(work).await.map_err(Error::Mirroring)
+            }
+            Command::MirrorSamples(wanted) => {
+                let parts = &self.0.parts;
+                let now = (parts.clock)();
+                let work = parts.mirroring.samples(&parts.store, *wanted, now, watch);
+                Box::pin(work).await.map_err(Error::Mirroring)
+            }
             Command::MirrorRun { jobs } => {
                 let ran = self.0.parts.mirroring.run(jobs, watch).await;
                 ran.map_err(Error::Mirroring)
             }
             Command::MirrorStatus => Ok(self.0.parts.mirroring.status()),
+            Command::ReleaseExtract(wanted) => {
+                let extracted = Box::pin(self.releases().extract(&wanted, watch.files())).await;
+                extracted.map_err(Error::Releases)
+            }
+            Command::ReleaseInfo { release } => {
+                let told = self.releases().info(&release).await;
+                told.map_err(Error::Releases)
+            }
+            Command::ReleaseList => self.releases().list().await.map_err(Error::Releases),
+            Command::ReleaseRemove { release, dry_run } => {
+                let removed = self.releases().remove(&release, dry_run).await;
+                removed.map_err(Error::Releases)
+            }
+            Command::ReleaseVerify { release, trust } => {
+                let releases = self.releases();
+                let verified = releases.verify(&release, trust, watch.progress());
+                Box::pin(verified).await.map_err(Error::Releases)
+            }
             Command::RepoList => self.list_repositories().await,
             Command::RepoRemove { target, dry_run } => self.remove(target, dry_run).await,
             Command::RepoShow { name } => self.show_repository(&name).await,
@@ -173,7 +220,7 @@ impl Context {
         let trusted = self.certificates(CertificateWork::trust).await?;
         let (store, config) = (&self.0.parts.store, self.config());
         let facts = Box::pin(cluster::facts(store, &config.upstreams, trusted, &wanted));
-        Ok(Report::Cluster(Box::new(facts.await?)))
+        Ok(Report::Cluster(Box::new(facts.await.map_err(Box::new)?)))
     }
 
     fn list_users(&self) -> Report {
@@ -194,26 +241,52 @@ impl Context {
         Ok(Report::Config(ShownConfig::of(&config)?))
     }
 
+    /// What this registry is called.
+    fn names(&self) -> Names {
+        Names {
+            config: self.config(),
+            address: self.0.parts.address.clone(),
+        }
+    }
+
+    fn releases(&self) -> Releases<'_> {
+        let parts = &self.0.parts;
+        let address = self.config().address.clone();
+        Releases {
+            store: &parts.store,
+            address: address.or_else(|| parts.address.clone()),
+            trust: parts.mirroring.upstreams.trust().clone(),
+            now: (parts.clock)(),
+        }
+    }
+
     async fn mirror(&self, wanted: Wanted, watch: &Watch) -> Result<Report, Error> {
         let parts = &self.0.parts;
-        let names = Names {
-            config: self.config(),
-            address: parts.address.clone(),
-        };
-        let mirrored = parts.mirroring.image(&parts.store, names, wanted, watch);
+        let mirrored = parts
+            .mirroring
+            .image(&parts.store, self.names(), wanted, watch);
         mirrored.await.map_err(Error::Mirroring)
     }
 
     async fn list_repositories(&self) -> Result<Report, Error> {
         let store = &self.0.parts.store;
         let mut repositories = Vec::new();
-        for name in all_repositories(store).await? {
-            // One that was removed meanwhile is no longer to be listed.
-            if let Some(summary) = store.repo(&name).describe().await? {
-                repositories.push(summary.into());
+        let mut after: Option<RepoName> = None;
+        loop {
+            let page = store
+                .repositories(after.as_ref().map(RepoName::as_str), PAGE)
+                .await?;
+            for name in &page {
+                // One that was removed meanwhile is no longer to be listed.
+                if let Some(summary) = store.repo(name).describe().await? {
+                    repositories.push(summary.into());
+                }
             }
+            if page.len() < PAGE {
+                return Ok(Report::Repositories(Repositories { repositories }));
+            }
+            after = page.into_iter().next_back();
         }
-        Ok(Report::Repositories(Repositories { repositories }))
     }
 
     async fn show_repository(&self, name: &RepoName) -> Result<Report, Error> {
@@ -292,13 +365,17 @@ enum Error {
     #[error("{} is not the directory that it is here, or none", dir.display())]
     Elsewhere { dir: PathBuf },
     #[error(transparent)]
-    Cluster(#[from] cluster::Error),
+    Cluster(#[from] Box<cluster::Error>),
+    #[error(transparent)]
+    Media(MediaError),
     #[error(transparent)]
     Mirroring(MirrorError),
     #[error("there is no such repository, tag or manifest")]
     NotThere,
     #[error("the work ended by a fault of this program")]
     Panicked(#[from] tokio::task::JoinError),
+    #[error(transparent)]
+    Releases(ReleasesError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -310,7 +387,11 @@ enum Error {
 impl Error {
     fn describe(&self, attempted: &Command) -> Failure {
         match self {
-            Self::Mirroring(MirrorError::Stopped) => return attempted.stopped(),
+            Self::Media(MediaError::Stopped) | Self::Mirroring(MirrorError::Stopped) => {
+                return attempted.stopped();
+            }
+            Self::Media(error) => return error.describe(&attempted.to_string()),
+            Self::Releases(error) => return error.describe(&attempted.to_string()),
             Self::Mirroring(error) => return error.describe(&attempted.to_string()),
             _ => {}
         }
@@ -321,6 +402,10 @@ impl Error {
             return failure.hint(hint);
         }
         match self {
+            Self::Cluster(error) => match error.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            },
             Self::Elsewhere { .. } => {
                 failure.hint("a service has a /tmp of its own and no /home: name a place elsewhere")
             }

@@ -171,7 +171,7 @@ async fn with_store(
 ) -> Result<Report, Failure> {
     let failed =
         |error: &(dyn std::error::Error + 'static)| Failure::because(command.to_string(), error);
-    if command.lists_repositories() && !store.index_ready() {
+    if matches!(command, Command::RepoList) && !store.index_ready() {
         store
             .rebuild_index()
             .await
@@ -180,6 +180,8 @@ async fn with_store(
     let users = Arc::new(Users::open(&config.data).map_err(|error| failed(&error))?);
     let tasks = Tasks::new();
     let mirroring = mirroring(&store, &config, &tasks, proxies);
+    // Its files are read by the commands that need them.
+    mirroring.upstreams.trust().configure(&config.release);
     if command.asks_upstreams() {
         let upstreams = &mirroring.upstreams;
         upstreams

@@ -14,9 +14,11 @@ mod mirror;
 mod print;
 mod progress;
 mod prompt;
+mod release;
 mod repo;
 mod serve;
 mod store;
+mod trust_files;
 mod user;
 
 use std::fmt::Write as _;
@@ -59,6 +61,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Ca(command) => ca::run(&source, command),
         Command::Mirror(command) => mirror::run(&source, command),
         Command::Cluster(command) => cluster::run(&source, command),
+        Command::Release(command) => release::run(&source, command),
         Command::Repo(command) => repo::run(&source, command),
         Command::Store(command) => store::run(&source, &command),
         Command::Config(command) => config::run(&source, &command),

@@ -57,7 +57,7 @@ pub(crate) struct Repository {
     /// What image references call it.
     pub(crate) source: String,
     /// Where it lies here.
-    pub(crate) repository: RepoName,
+    pub(crate) here: RepoName,
     /// Whether tags of it were mirrored, too.
     pub(crate) has_tags: bool,
 }
@@ -106,7 +106,7 @@ pub(super) mod tests {
     pub(crate) fn repository(source: &str, here: &str, has_tags: bool) -> Repository {
         Repository {
             source: source.to_owned(),
-            repository: here.parse().unwrap(),
+            here: here.parse().unwrap(),
             has_tags,
         }
     }

@@ -35,7 +35,7 @@ impl Mirrors {
         }
         if scope == Scope::Everything {
             let others = facts.repositories.iter();
-            mirrors.add_others(others.map(|it| (&it.source, &it.repository)), address);
+            mirrors.add_others(others.map(|it| (&it.source, &it.here)), address);
         }
         mirrors
     }
@@ -52,7 +52,7 @@ impl Mirrors {
         if scope == Scope::Everything {
             let tagged = facts.repositories.iter().filter(|it| it.has_tags);
             let samples = facts.samples.iter().flat_map(|it| &it.mirrors);
-            let others = tagged.map(|it| (&it.source, &it.repository)).chain(samples);
+            let others = tagged.map(|it| (&it.source, &it.here)).chain(samples);
             mirrors.add_others(others, address);
         }
         mirrors

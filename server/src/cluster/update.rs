@@ -44,7 +44,8 @@ pub(crate) fn script<'a>(
     step(
         &mut script,
         "Nodes take a change of the mirrors one after the other; this waits until all have it.",
-        "oc wait machineconfigpool --all --for=condition=Updated=True --timeout=2h\n",
+        "# A pool that is paused never has it: resume it first.\n\
+         oc wait machineconfigpool --all --for=condition=Updated=True --timeout=2h\n",
     );
     step(&mut script, "The update itself.", &update_step(wanted));
     Ok(script)
@@ -88,7 +89,7 @@ fn trust_step(config_map: &str) -> String {
          ;;\n\
          *)\n\
          printf '%s\\n' \"The cluster trusts by the config map $trusted in openshift-config, which is left\" \\\n  \
-           'as it is. If the registry is not in it yet, add what `roadstead cluster ca` prints.'\n\
+           'as it is. If the registry is not in it yet, add what \"roadstead cluster ca\" prints.'\n\
          ;;\n\
          esac\n"
     )

@@ -50,8 +50,9 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     /// What is kept.
     pub(crate) storage: StorageConfig,
+    /// How release payloads are verified.
     #[serde(skip_serializing_if = "Release::is_default")]
-    pub(super) release: Release,
+    pub(crate) release: Release,
     #[serde(rename = "upstream", skip_serializing_if = "Vec::is_empty")]
     pub(crate) upstreams: Vec<Upstream>,
     #[serde(rename = "sync", skip_serializing_if = "Vec::is_empty")]
@@ -125,11 +126,8 @@ pub(super) struct Tls {
 }
 
 /// What is allowed but probably not what was meant, and what has no effect in this version.
-pub(super) fn warnings(config: &Config, not_acted_on: Vec<&'static str>) -> Vec<String> {
-    let mut warnings: Vec<String> = not_acted_on
-        .into_iter()
-        .map(|key| format!("{key} is understood but has no effect in this version"))
-        .collect();
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
     let auth = &config.auth;
     if auth.anonymous == Anonymous::Push {
         warnings.push("anyone who can reach this registry may push and delete".to_owned());

@@ -1,11 +1,11 @@
 //! The sections about where content comes from: `[release]` and `[[upstream]]`.
 //!
-//! Owns their grammar. Files are named here and read elsewhere. `[release]` is checked, and at its start
-//! this version says that it does not act on it yet.
+//! Owns their grammar. Files are named here and read elsewhere.
 
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use roadstead_mirror::openshift::signature::StoreUrl;
 use roadstead_mirror::{HostPattern, Location, default_prefix};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -17,10 +17,12 @@ use crate::config::web::WebUrl;
 /// The `[release]` section: how release payloads are verified.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Release {
+    /// Files of keys, in place of the one that is carried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    keys: Vec<PathBuf>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    signature_stores: Vec<WebUrl>,
+    pub(crate) keys: Vec<PathBuf>,
+    /// Where signatures are found, in place of where Red Hat publishes them.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_texts")]
+    pub(crate) signature_stores: Vec<StoreUrl>,
 }
 
 impl Release {

@@ -22,6 +22,6 @@ mod web;
 
 pub(crate) use checked::Config;
 pub(crate) use environment::ProxyVariables;
-pub(crate) use mirroring::Upstream;
+pub(crate) use mirroring::{Release, Upstream};
 pub(crate) use source::{Error, Flags, Source};
 pub(crate) use sync::{Sync, When};

@@ -113,7 +113,6 @@ impl Source {
 
     pub(super) fn check(&self, raw: RawConfig, file: Option<PathBuf>) -> Result<Config, Invalid> {
         let flags = &self.flags;
-        let sections_not_acted_on = raw.not_acted_on();
         let mut auth = AuthConfig::try_from(raw.auth)?;
         auth.anonymous = flags.anonymous.unwrap_or(auth.anonymous);
         let address = raw
@@ -176,7 +175,7 @@ impl Source {
                 .collect::<Result<_, _>>()?,
             syncs: sync::check(raw.sync)?,
         };
-        config.warnings = warnings(&config, sections_not_acted_on);
+        config.warnings = warnings(&config);
         Ok(config)
     }
 }
@@ -210,26 +209,6 @@ pub(super) struct RawConfig {
     release: Option<RawRelease>,
     upstream: Vec<RawUpstream>,
     sync: Vec<RawSync>,
-}
-
-impl RawConfig {
-    fn not_acted_on(&self) -> Vec<&'static str> {
-        let sections = [
-            (self.release.is_some(), "[release]"),
-            (
-                self.sync.iter().any(RawSync::names_releases),
-                "releases of a [[sync]]",
-            ),
-            (
-                self.sync.iter().any(RawSync::wants_samples),
-                "samples of a [[sync]]",
-            ),
-        ];
-        sections
-            .into_iter()
-            .filter_map(|(is_set, key)| is_set.then_some(key))
-            .collect()
-    }
 }
 
 /// A network, or the one address that a text without a prefix length names.

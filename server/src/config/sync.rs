@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use roadstead_mirror::job::{SourceRef, WantedPlatform};
+use roadstead_mirror::openshift::{ReleaseRef, ReleaseSource};
 use roadstead_storage::oci::RepoName;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -29,8 +30,11 @@ pub(crate) struct Sync {
     /// For which platforms; all, if there are none.
     #[serde(serialize_with = "as_texts")]
     pub(crate) platforms: Vec<WantedPlatform>,
-    releases: Vec<String>,
-    samples: bool,
+    /// Releases that are wanted.
+    #[serde(serialize_with = "as_texts")]
+    pub(crate) releases: Vec<ReleaseRef>,
+    /// Whether the samples of those are wanted too.
+    pub(crate) samples: bool,
     /// A registry that is wanted as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<String>,
@@ -109,17 +113,17 @@ pub(crate) fn check(raw: Vec<RawSync>) -> Result<Vec<Sync>, Invalid> {
     jobs.collect()
 }
 
+/// Releases, as a command line names them.
+fn releases(key: String, texts: &[String]) -> Result<Vec<ReleaseRef>, Invalid> {
+    let source = ReleaseSource::default();
+    let parsed = texts.iter();
+    let parsed: Result<_, _> = parsed
+        .map(|text| ReleaseRef::parse(text, &source, None))
+        .collect();
+    parsed.map_err(|error| Invalid::new(key, error))
+}
+
 impl RawSync {
-    /// Whether it names `OpenShift` releases, which this version does not bring.
-    pub(crate) fn names_releases(&self) -> bool {
-        !self.releases.is_empty()
-    }
-
-    /// Whether it wants `OpenShift`'s samples, which this version does not bring.
-    pub(crate) fn wants_samples(&self) -> bool {
-        self.samples
-    }
-
     fn check(self, place: usize) -> Result<Sync, Invalid> {
         let key = |name| format!("sync[{place}].{name}");
         if self.name.is_empty() || self.name.contains(char::is_control) {
@@ -161,7 +165,7 @@ impl RawSync {
             name: self.name,
             images: parse_all(&key("images"), &self.images)?,
             platforms: parse_all(&key("platforms"), &self.platforms)?,
-            releases: self.releases,
+            releases: releases(key("releases"), &self.releases)?,
             samples: self.samples,
             from: self.from,
             repositories: parse_all(&key("repositories"), &repositories)?,
@@ -169,8 +173,12 @@ impl RawSync {
             prune: self.prune,
             when,
         };
+        if job.samples && job.releases.is_empty() {
+            let because = "are those of releases, which \"releases\" has to name";
+            return Err(Invalid::new(key("samples"), because));
+        }
         let is_empty = job.images.is_empty() && job.releases.is_empty() && job.from.is_none();
-        if is_empty && !job.samples {
+        if is_empty {
             return Err(Invalid::new(
                 key("images"),
                 "nothing is wanted, here and in \"from\"",

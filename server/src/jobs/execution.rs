@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use jiff::tz::TimeZone;
 use roadstead_certs::Clock;
-use roadstead_mirror::job::{ImageOutcome, Order, Outcome, Report as Plan};
+use roadstead_mirror::job::{CutShort, ImageOutcome, Order, Outcome, Report as Plan};
 use roadstead_storage::Store;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Sync;
 use crate::jobs::copy::{copy, plan};
+use crate::jobs::found::Found;
 use crate::jobs::order;
 use crate::jobs::progress::Progress;
 use crate::jobs::record::{Ended, LastRun, Record};
@@ -72,7 +73,15 @@ async fn bring(
     progress: &Progress,
     stop: &CancellationToken,
 ) -> Result<Outcome, String> {
-    let order = order_of(parts, job).await?;
+    let Some(gathered) = stop.run_until_cancelled(Box::pin(gather(parts, job))).await else {
+        return Ok(Outcome {
+            cut_short: Some(CutShort::Stopped),
+            ..Outcome::default()
+        });
+    };
+    let Gathered { order, found } = gathered?;
+    let kept = found.keep(&parts.store).await;
+    kept.map_err(|error| chain(&error).to_string())?;
     let copied = copy(&parts.store, order, progress, stop).await;
     copied.map_err(|error| chain(&error).to_string())
 }
@@ -85,16 +94,29 @@ pub(super) async fn foresee(
     progress: &Progress,
     stop: &CancellationToken,
 ) -> Result<Option<Plan>, String> {
-    let order = order_of(parts, job).await?;
-    let planned = plan(&parts.store, order, progress, stop).await;
+    let Some(gathered) = stop.run_until_cancelled(Box::pin(gather(parts, job))).await else {
+        return Ok(None);
+    };
+    let planned = plan(&parts.store, gathered?.order, progress, stop).await;
     planned.map_err(|error| chain(&error).to_string())
 }
 
-async fn order_of(parts: &Parts, job: &Arc<Sync>) -> Result<Order, String> {
+/// What a run of a job is to bring.
+struct Gathered {
+    order: Order,
+    found: Found,
+}
+
+async fn gather(parts: &Parts, job: &Arc<Sync>) -> Result<Gathered, String> {
+    let now = (parts.clock)();
+    let found = Found::of_job(&parts.store, &parts.upstreams, job, now).await?;
     let (job, upstreams) = (Arc::clone(job), parts.upstreams.clone());
-    let order = spawn_blocking(move || order::of_job(&job, &upstreams)).await;
-    let order = order.map_err(|panic| panic.to_string())?;
-    order.map_err(|error| chain(&error).to_string())
+    let gathered = spawn_blocking(move || {
+        let order = order::of_job(&job, &found, &upstreams)?;
+        Ok::<_, order::Error>(Gathered { order, found })
+    });
+    let gathered = gathered.await.map_err(|panic| panic.to_string())?;
+    gathered.map_err(|error| chain(&error).to_string())
 }
 
 /// A run in numbers, for whoever counts.

@@ -6,10 +6,13 @@
 
 pub(crate) mod copy;
 pub(crate) mod execution;
+mod found;
 pub(crate) mod order;
 pub(crate) mod progress;
 pub(crate) mod record;
+pub(crate) mod release;
 pub(crate) mod roster;
+pub(crate) mod samples;
 mod schedule;
 pub(crate) mod scheduler;
 #[cfg(test)]

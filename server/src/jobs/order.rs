@@ -6,12 +6,18 @@
 
 use std::collections::HashMap;
 
-use roadstead_mirror::job::{Order, Platforms, Registry, SourceRef, WantedPlatform, Wish};
+use roadstead_mirror::job::{
+    Lost, Order, Place, Platforms, Registry, Selection, Set, SourceRef, WantedPlatform, Wish,
+};
+use roadstead_mirror::openshift::sample_place;
 use roadstead_storage::Principal;
-use roadstead_storage::oci::{InvalidName, RepoName, Tag};
+use roadstead_storage::oci::{Digest, InvalidName, InvalidTag, Reference, RepoName, Tag};
 use thiserror::Error;
 
 use crate::config::Sync;
+use crate::jobs::found::Found;
+use crate::jobs::release::Believed;
+use crate::jobs::samples::Samples;
 use crate::upstreams::{Login, Remote, Unusable, Upstreams};
 
 /// An order that is being put together.
@@ -20,6 +26,8 @@ pub(crate) struct Draft<'a> {
     login: Login,
     remotes: HashMap<String, Remote>,
     order: Order,
+    /// How many releases are wanted.
+    sets: usize,
 }
 
 impl<'a> Draft<'a> {
@@ -29,6 +37,7 @@ impl<'a> Draft<'a> {
             upstreams,
             login,
             remotes: HashMap::new(),
+            sets: 0,
             order: Order {
                 wishes: Vec::new(),
                 registries: Vec::new(),
@@ -80,8 +89,119 @@ impl<'a> Draft<'a> {
             tag: tag.or_else(|| source.tag().cloned()),
             also: Vec::new(),
             set: None,
+            is_optional: false,
         });
         Ok(())
+    }
+
+    /// Wants a release, here and where its registries' content lies: its components, and once they are all
+    /// here, its image. Blocks.
+    ///
+    /// # Errors
+    /// As [`Draft::want`], or when what it or a component calls itself cannot stand in a tag.
+    pub(crate) fn want_release(&mut self, believed: &Believed) -> Result<(), Error> {
+        let (release, layout) = (&believed.release, &believed.layout);
+        self.sets += 1;
+        let set = |is_head| {
+            let number = self.sets;
+            Some(Set { number, is_head })
+        };
+        let (part, head) = (set(false), set(true));
+        for component in release.payload().components() {
+            let image = component.image();
+            let tag = release.component_tag(component)?;
+            let wish = self.by_digest(image.registry(), image.repository(), image.digest())?;
+            let also = vec![(wish.local.clone(), None)];
+            self.place(Wish { set: part, ..wish }, &layout.components, tag, also);
+        }
+        let (name, digest) = (release.name(), release.digest());
+        let source = name.source();
+        let wish = self.by_digest(source.registry(), source.repository(), digest)?;
+        let there = match name.reference() {
+            Reference::Tag(tag) => Some(tag.clone()),
+            Reference::Digest(_) => None,
+        };
+        let also = vec![(wish.local.clone(), there)];
+        self.place(
+            Wish { set: head, ..wish },
+            &layout.images,
+            release.tag()?,
+            also,
+        );
+        Ok(())
+    }
+
+    /// Wants the images of samples, where clusters will look for them; what their registries no longer
+    /// have may be missing. What nobody could ask for here is told of. Blocks.
+    ///
+    /// # Errors
+    /// When a registry cannot be used.
+    pub(crate) fn want_samples(&mut self, samples: &Samples) -> Result<(), Error> {
+        let prefix = samples.prefix();
+        let mut places = HashMap::new();
+        // Of two registries that have it, the later in their order is the one that takes a login.
+        for image in samples.images() {
+            match (
+                sample_place(image, prefix.as_ref()),
+                image.parse::<SourceRef>(),
+            ) {
+                (Ok(place), Ok(source)) => drop(places.insert(place, source)),
+                (Err(error), _) => self.lose(image.to_owned(), error.to_string()),
+                (_, Err(error)) => self.lose(image.to_owned(), error.to_string()),
+            }
+        }
+        let mut places: Vec<_> = places.into_iter().collect();
+        places.sort_unstable_by_key(|(_, source)| source.to_string());
+        for ((repository, tag), source) in places {
+            self.want(&source, Some((repository, Some(tag))))?;
+            if let Some(wish) = self.order.wishes.last_mut() {
+                wish.is_optional = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Wants something by its digest, where its registry's content lies.
+    fn by_digest(
+        &mut self,
+        registry: &str,
+        repository: &RepoName,
+        digest: Digest,
+    ) -> Result<Wish, Error> {
+        let remote = self.remote(registry)?;
+        Ok(Wish {
+            client: remote.client,
+            remote: repository.clone(),
+            local: local(&remote.prefix, repository)?,
+            selection: Selection::Digest(digest),
+            tag: None,
+            also: Vec::new(),
+            set: None,
+            is_optional: false,
+        })
+    }
+
+    /// Has a wish lie here, under this tag, and there as well, unless that is the same.
+    fn place(&mut self, wish: Wish, here: &RepoName, tag: Tag, also: Vec<(RepoName, Option<Tag>)>) {
+        let also = also
+            .into_iter()
+            .map(|(repository, tag)| Place { repository, tag });
+        let also = also.filter(|place| {
+            place.repository != *here || place.tag.as_ref().is_some_and(|other| *other != tag)
+        });
+        let also = also.collect();
+        let (local, tag) = (here.clone(), Some(tag));
+        self.order.wishes.push(Wish {
+            local,
+            tag,
+            also,
+            ..wish
+        });
+    }
+
+    /// Tells of something that was wanted and cannot be had.
+    pub(crate) fn lose(&mut self, source: String, because: String) {
+        self.order.lost.push(Lost { source, because });
     }
 
     /// The order.
@@ -103,7 +223,7 @@ impl<'a> Draft<'a> {
 ///
 /// # Errors
 /// When a registry cannot be used, or a name here would be none.
-pub(super) fn of_job(job: &Sync, upstreams: &Upstreams) -> Result<Order, Error> {
+pub(super) fn of_job(job: &Sync, found: &Found, upstreams: &Upstreams) -> Result<Order, Error> {
     let by = Principal::new(format!("sync {}", job.name));
     let mut draft = Draft::new(upstreams, Login::Configured, by).for_platforms(&job.platforms);
     for image in &job.images {
@@ -118,6 +238,13 @@ pub(super) fn of_job(job: &Sync, upstreams: &Upstreams) -> Result<Order, Error> 
             to: job.to.clone(),
         });
     }
+    for release in &found.releases {
+        draft.want_release(release)?;
+    }
+    for (_, samples) in &found.samples {
+        draft.want_samples(samples)?;
+    }
+    draft.order.lost.extend_from_slice(&found.lost);
     draft.order.prune = job.prune;
     Ok(draft.finish())
 }
@@ -142,6 +269,9 @@ pub(crate) enum Error {
         /// What is wrong with it.
         source: InvalidName,
     },
+    /// What a release or a component calls itself is no tag.
+    #[error("make a tag of what a release calls itself")]
+    Tag(#[from] InvalidTag),
     /// A registry cannot be used.
     #[error(transparent)]
     Upstream(#[from] Unusable),

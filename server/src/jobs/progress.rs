@@ -72,7 +72,7 @@ impl Sum for Reached {
 
 impl Progress {
     /// Where a copy tells how it gets on.
-    pub(super) fn watch(&self) -> Watch {
+    pub(crate) fn watch(&self) -> Watch {
         let inner = Arc::clone(&self.0);
         Watch::new(move |event| inner.take(event))
     }

@@ -12,7 +12,7 @@ use crate::admin::socket;
 use crate::auth::users;
 use crate::config;
 use crate::shutdown::WorkerPanicked;
-use crate::upstreams::Unusable;
+use crate::upstreams::{Untrustworthy, Unusable};
 
 /// Why there is no registry.
 #[derive(Debug, Error)]
@@ -43,6 +43,9 @@ pub(crate) enum Error {
     /// An upstream.
     #[error("make the upstreams ready")]
     Upstream(#[from] Unusable),
+    /// By what releases are judged.
+    #[error("make ready to judge releases")]
+    ReleaseTrust(#[from] Untrustworthy),
     /// The check of passwords.
     #[error("make the login ready")]
     Login {

@@ -320,14 +320,19 @@ async fn open_upstreams(
     tasks: &Tasks,
     metrics: &Metrics,
 ) -> Result<Upstreams, Error> {
-    let (configured, store, tasks) = (config.upstreams.clone(), store.clone(), tasks.clone());
+    let (configured, release) = (config.upstreams.clone(), config.release.clone());
+    let (store, tasks) = (store.clone(), tasks.clone());
     let proxies = source.environment.proxies.clone();
     let clock = roadstead_storage::Clock::from_fn(SystemTime::now);
     let counts = metrics.upstreams();
     let upstreams = Upstreams::new(store, clock, &tasks, proxies, counts);
-    let open = move || upstreams.reload(&configured).map(|()| upstreams);
+    let open = move || {
+        upstreams.reload(&configured)?;
+        upstreams.trust().reload(&release)?;
+        Ok::<_, Error>(upstreams)
+    };
     let opened = spawn_blocking(open).await;
-    Ok(opened.expect("reading files does not panic")?)
+    opened.expect("reading files does not panic")
 }
 
 fn bind_all(addresses: &[SocketAddr], config: &Config) -> Result<Vec<TcpListener>, Error> {

@@ -59,7 +59,7 @@ impl Reload {
         self.auth.reload(&config.auth);
         let (users, tls) = (Arc::clone(&self.users), Arc::clone(&self.tls));
         let (upstreams, configured) = (self.upstreams.clone(), config.upstreams.clone());
-        let certificates = config.certificates();
+        let (release, certificates) = (config.release.clone(), config.certificates());
         let now = (self.clock)();
         let files = spawn_blocking(move || {
             if let Err(error) = users.reload() {
@@ -67,6 +67,9 @@ impl Reload {
             }
             if let Err(error) = upstreams.reload(&configured) {
                 error!(error = %chain(&error), "Kept the old upstreams");
+            }
+            if let Err(error) = upstreams.trust().reload(&release) {
+                error!(error = %chain(&error), "Kept the old release keys and signature stores");
             }
             if let Err(error) = tls.reload(certificates.names, certificates.own, now) {
                 error!(error = %chain(&error), "Kept the old certificate");

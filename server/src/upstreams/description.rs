@@ -133,7 +133,7 @@ fn describe(upstream: &Upstream, proxies: &ProxyVariables) -> Result<Description
     })
 }
 
-fn of_environment(proxies: &ProxyVariables) -> Proxies {
+pub(super) fn of_environment(proxies: &ProxyVariables) -> Proxies {
     let ProxyVariables { http, https, no } = proxies;
     Proxies::of_environment(http, https, no)
 }

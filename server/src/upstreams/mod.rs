@@ -6,6 +6,7 @@
 
 mod description;
 mod exposure;
+mod trust;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -16,6 +17,7 @@ use roadstead_mirror::{
 use roadstead_storage::{Clock, Store};
 
 pub(crate) use self::description::Unusable;
+pub(crate) use self::trust::{ReleaseTrust, Trust, Untrustworthy};
 use crate::config::{ProxyVariables, Upstream};
 use crate::shutdown::Tasks;
 use crate::telemetry::upstream::UpstreamCounts;
@@ -33,6 +35,7 @@ struct Inner {
     spawn: Spawn,
     proxies: ProxyVariables,
     counts: UpstreamCounts,
+    trust: ReleaseTrust,
     known: RwLock<Known>,
 }
 
@@ -87,6 +90,7 @@ impl Upstreams {
             store,
             clock,
             spawn: Spawn::new(move |work| tasks.spawn_aside(work)),
+            trust: ReleaseTrust::new(proxies.clone()),
             proxies,
             counts,
             known: RwLock::default(),
@@ -114,6 +118,11 @@ impl Upstreams {
         let upstreams = configured.iter();
         exposure::tell_of_open(upstreams.filter_map(|upstream| upstream.auth_file.as_ref()));
         Ok(())
+    }
+
+    /// By what releases are judged, which come from them.
+    pub(crate) fn trust(&self) -> &ReleaseTrust {
+        &self.0.trust
     }
 
     /// Those that are pulled through.

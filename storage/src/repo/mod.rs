@@ -409,6 +409,22 @@ impl Repo {
         self.run(Files::sorted_tags).await
     }
 
+    /// The digests of all manifests, tagged or not, in order; none when there is no such repository.
+    ///
+    /// # Errors
+    /// The file system's.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn manifests(&self) -> Result<Vec<Digest>, Error> {
+        self.run(|files| {
+            let mut digests = files.manifest_digests()?;
+            digests.sort_unstable();
+            Ok(digests)
+        })
+        .await
+    }
+
     /// What the repository holds; `None` when there is no such repository.
     ///
     /// # Errors

@@ -89,7 +89,9 @@ fn a_report_says_what_the_release_is_and_where_each_image_went() {
         .components
         .iter()
         .map(|component| pullspec(&component.digest()));
-    let sources: BTreeSet<_> = sources.chain([reference(&release)]).collect();
+    // What was believed is what is fetched: this digest, whatever the tag names by now.
+    let head = format!("{}/{}@{}", name::QUAY, name::RELEASES, release.digest());
+    let sources: BTreeSet<_> = sources.chain([head]).collect();
     assert_eq!(of("source"), sources);
     let tags = release.component_tags().into_keys();
     let places = tags.map(|tag| format!("{}:{tag}", name::OUR_COMPONENTS));
@@ -120,7 +122,9 @@ fn a_second_run_fetches_nothing_and_changes_nothing() {
     // What another layout needs is here, too.
     let report = world.document(&["release", "4.18.7-x86_64", "--to", "ocp"], 0);
     assert_eq!(report["totals"]["bytesFetched"], 0);
-    assert_eq!(world.blobs_asked(), asked);
+    // All that is looked into is the release image.
+    let own = release.image.layers.len() + 1;
+    assert!(world.blobs_asked() <= asked + own, "components are read");
     world.registry.finish().no_uploads();
 }
 

@@ -121,11 +121,11 @@ impl World {
     #[track_caller]
     fn check_that_it_is_here(&self, release: &Release, images: &str, components: &str) {
         let client = self.registry.plain();
+        let head = Some(release.digest());
+        assert_eq!(tag(&client, images, &release.tag()), head);
         let named = format!("{}/{}", name::QUAY, name::RELEASES);
-        for repository in [images, &named] {
-            let found = tag(&client, repository, &release.tag());
-            assert_eq!(found, Some(release.digest()), "{repository}");
-        }
+        let digest = release.digest();
+        client.manifest(&named, digest.as_str()).expect(200);
         for (name, digest) in release.component_tags() {
             assert_eq!(tag(&client, components, &name), Some(digest), "{name}");
         }

@@ -1,13 +1,18 @@
 //! One image of a payload: an image, or a list with its children, and the blobs of all of them.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::digest::Digest;
-use crate::image::{Format, Image, Manifest, Platform, index_of};
+use crate::image::{Format, Image, Manifest, Platform, index_of, media_type};
 use crate::upstream::{Blob, Upstream};
+
+/// The most of a layer that is unpacked here.
+const LARGEST: u64 = 8 << 20;
 
 /// A registry that content is put into.
 pub trait Target {
@@ -88,6 +93,25 @@ impl Component {
         Self::image(name, &image_of(format, architecture, layers, &json!({})))
     }
 
+    /// A component whose layers are these blobs, which are not unpacked.
+    pub fn opaque(name: &str, layers: &[Blob]) -> Self {
+        let digests: Vec<_> = layers.iter().map(Blob::digest).collect();
+        let config = configuration("amd64", &json!({ "Labels": { "name": name } }), &digests);
+        let mut image = Image::assemble(Format::Docker, config.into(), Vec::new());
+        let described = layers.iter().zip(&digests).map(|(layer, digest)| {
+            json!({
+                "mediaType": media_type::DOCKER_LAYER,
+                "digest": digest.as_str(),
+                "size": layer.len(),
+            })
+        });
+        image.manifest = image.manifest.with("layers", described.collect());
+        Self {
+            blobs: layers.iter().cloned().chain(blobs(&image)).collect(),
+            ..Self::image(name, &image)
+        }
+    }
+
     /// A component with one small layer of its own, and one that all of these have.
     pub fn small(name: &str) -> Self {
         let texts = ["the base of all components", name];
@@ -135,23 +159,39 @@ pub(super) fn image_of(
     layers: Vec<Vec<u8>>,
     config: &Value,
 ) -> Image {
-    // What the layers are when they are unpacked is of no interest to a mirror.
     let diffs: Vec<_> = layers
         .iter()
-        .map(|layer| Digest::of(layer).to_string())
+        .map(|layer| Digest::of(&unpacked(layer)))
         .collect();
-    let config = json!({
+    let config = configuration(architecture, config, &diffs);
+    let layers = layers.into_iter().map(Into::into).collect();
+    Image::assemble(format, config.into(), layers)
+}
+
+/// The configuration of an image whose layers, unpacked, have these digests.
+fn configuration(architecture: &str, config: &Value, diffs: &[Digest]) -> String {
+    let diffs: Vec<_> = diffs.iter().map(Digest::as_str).collect();
+    json!({
         "os": "linux",
         "architecture": architecture,
         "created": "2025-01-01T00:00:00Z",
         "config": config,
         "rootfs": { "type": "layers", "diff_ids": diffs },
-    });
-    let layers = layers.into_iter().map(Into::into).collect();
-    Image::assemble(format, config.to_string().into(), layers)
+    })
+    .to_string()
 }
 
 fn blobs(image: &Image) -> impl Iterator<Item = Blob> {
     let layers = image.layers.iter();
     layers.chain([&image.config]).map(Into::into)
+}
+
+/// What a layer is when it is unpacked, as far as a test can tell: some are no layers.
+fn unpacked(layer: &[u8]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    let mut reader = GzDecoder::new(layer).take(LARGEST);
+    match reader.read_to_end(&mut archive) {
+        Ok(_) => archive,
+        Err(_) => layer.to_vec(),
+    }
 }

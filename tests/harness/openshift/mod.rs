@@ -10,6 +10,7 @@ mod program;
 mod release;
 mod samples;
 mod signature_store;
+mod sigstore;
 
 pub use component::{Component, Target, signature_tag};
 pub use fixture::{Fixture, LOGIN};
@@ -18,6 +19,7 @@ pub use program::Program;
 pub use release::{Recipe, Release, VERSION, manifests_layer};
 pub use samples::{Stream, samples_operator};
 pub use signature_store::SignatureStore;
+pub use sigstore::SigstoreKey;
 
 /// What names a release and its components at their own registry.
 pub mod name {

@@ -63,6 +63,21 @@ impl Containers {
         self.home.file(".config/containers/registries.conf", text);
     }
 
+    /// Where they look for their configuration.
+    pub fn config(&self) -> PathBuf {
+        self.home.dir(".config/containers")
+    }
+
+    /// Lets them run images only of what this says (policy.json), with signatures where that says
+    /// (registries.d).
+    pub fn policy(&self, policy: &str, signatures: &str) {
+        self.home.file(".config/containers/policy.json", policy);
+        self.home.file(
+            ".config/containers/registries.d/signatures.yaml",
+            signatures,
+        );
+    }
+
     /// A directory of the test's own.
     pub fn scratch(&self) -> &Scratch {
         &self.home

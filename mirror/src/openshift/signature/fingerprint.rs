@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use pgp::types::KeyDetails;
 
-/// The fingerprint of a key, in upper-case hexadecimal digits, as GnuPG prints it.
+/// The fingerprint of a key, in upper-case hexadecimal digits, as `GnuPG` prints it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(String);
 

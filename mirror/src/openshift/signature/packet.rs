@@ -1,4 +1,4 @@
-//! Packets of OpenPGP: where each of them begins and ends, and of which kind it is (RFC 9580, section 4).
+//! Packets of `OpenPGP`: where each of them begins and ends, and of which kind it is (RFC 9580, section 4).
 //!
 //! What lies in a packet is read elsewhere. Invariant: a packet is no larger than the bytes it was cut
 //! from, whatever its header says.
@@ -90,7 +90,7 @@ impl<'a> Packets<'a> {
         }
     }
 
-    /// The rest of a packet with a header of the kind that GnuPG still writes (section 4.2.2).
+    /// The rest of a packet with a header of the kind that `GnuPG` still writes (section 4.2.2).
     fn old_packet_of(&mut self, kind: Kind, length_type: u8) -> Result<Packet<'a>, Broken> {
         let length = match length_type {
             0 => self.number(1)?,
@@ -110,7 +110,7 @@ impl<'a> Packets<'a> {
             let first = self.octet()?;
             let length = match first {
                 0..=191 => usize::from(first),
-                192..=223 => (usize::from(first) - 192 << 8) + 192 + self.number(1)?,
+                192..=223 => ((usize::from(first) - 192) << 8) + 192 + self.number(1)?,
                 224..=254 => {
                     let length = 1 << (first & 0x1f);
                     if !kind.may_be_open() || parts.is_empty() && length < LEAST_FIRST_PART {

@@ -8,11 +8,12 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use roadstead_mirror::media::{Entry, Kind, LONGEST};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::error::Error;
-use super::operation::{Entry, Kind, LONGEST, Operation, Reply, Said};
+use super::operation::{Operation, Reply, Said};
 use super::root::Root;
 
 /// How much is asked for at once.

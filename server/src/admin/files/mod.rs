@@ -14,6 +14,5 @@ mod root;
 pub(crate) use self::error::Error;
 pub(crate) use self::handle::CallerFiles;
 pub(super) use self::handle::{Asked, serve};
-pub(crate) use self::operation::{Entry, Kind, LONGEST};
 pub(super) use self::operation::{Operation, Reply, Said};
 pub(crate) use self::root::Root;

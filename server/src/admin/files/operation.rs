@@ -5,10 +5,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use bytes::Bytes;
+use roadstead_mirror::media::Entry;
 use serde::{Deserialize, Serialize};
-
-/// The most that is read or written at once, in bytes.
-pub(crate) const LONGEST: u32 = 1024 * 1024;
 
 /// Something to be done below the directory. An empty path stands for the directory itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,34 +61,6 @@ pub(in crate::admin) enum Said {
     Entry(Entry),
     /// How many bytes there is room for.
     Room(u64),
-}
-
-/// Something in a directory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    /// Its name there.
-    pub(crate) name: String,
-    /// What it is.
-    pub(crate) kind: Kind,
-}
-
-/// What something in a directory is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Kind {
-    /// A directory.
-    Directory,
-    /// A file.
-    File {
-        /// How many bytes it has.
-        size: u64,
-    },
-    /// A symbolic link.
-    Link {
-        /// The text that it holds.
-        target: String,
-    },
-    /// Something else, or something whose name is not UTF-8, which cannot be reached.
-    Other,
 }
 
 impl Display for Operation {

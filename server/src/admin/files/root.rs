@@ -11,13 +11,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use roadstead_mirror::media::{Entry, Kind, LONGEST};
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, fstat, fstatvfs, fsync, linkat, mkdirat, open, openat,
     readlinkat, renameat, statat, symlinkat, unlinkat,
 };
 use rustix::io::{Errno, pread, pwrite};
 
-use super::operation::{Entry, Kind, LONGEST, Operation, Reply, Said};
+use super::operation::{Operation, Reply, Said};
 
 /// How a directory is opened that only leads somewhere.
 const PASSED: OFlags = OFlags::PATH

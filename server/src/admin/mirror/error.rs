@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use roadstead_mirror::InvalidCredentials;
+use roadstead_mirror::openshift::InvalidSamples;
+use roadstead_storage::Error as StoreError;
 use thiserror::Error;
 use tokio::task::JoinError;
 
 use crate::admin::failure::{Exit, Failure};
 use crate::jobs::order;
+use crate::jobs::release::Error as ReleaseError;
+use crate::jobs::samples::Error as SamplesError;
+use crate::upstreams::Untrustworthy;
 
 /// Why there is nothing to report.
 #[derive(Debug, Error)]
@@ -34,8 +39,22 @@ pub(in crate::admin) enum Error {
     SeveralRepositories,
     #[error("one tag stands for several images")]
     SeveralTags,
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    #[error(transparent)]
+    Samples(#[from] SamplesError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("it was stopped")]
     Stopped,
+    #[error(transparent)]
+    Streams(#[from] InvalidSamples),
+    #[error("a release has its own tags, and takes none")]
+    TagOfRelease,
+    #[error(transparent)]
+    Trust(#[from] Untrustworthy),
+    #[error("there is no stream {name}")]
+    UnknownStream { name: String, known: Vec<String> },
     #[error("there is no job {name}")]
     UnknownJob { name: String, known: Vec<String> },
 }
@@ -58,6 +77,21 @@ impl Error {
             }
             Self::SeveralRepositories => {
                 let hint = "a file for -f has a destination of its own on each line";
+                failure.hint(hint).exit(Exit::Usage)
+            }
+            Self::Release(ReleaseError::Unsigned(_)) => {
+                let hint = "--signature-store says where its signatures are, --release-key who may \
+                            sign; --allow-unsigned copies it all the same";
+                failure.hint(hint)
+            }
+            Self::Release(error) if error.is_not_there() => {
+                let hint =
+                    "releases are called like 4.18.7-x86_64; --from names another repository";
+                failure.hint(hint)
+            }
+            Self::TagOfRelease => failure.exit(Exit::Usage),
+            Self::UnknownStream { known, .. } => {
+                let hint = format!("there are {}", known.join(", "));
                 failure.hint(hint).exit(Exit::Usage)
             }
             Self::UnknownJob { known, .. } => {

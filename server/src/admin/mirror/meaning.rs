@@ -88,6 +88,20 @@ impl<'a> Meaning<'a> {
         Ok(draft.finish())
     }
 
+    /// The repository here that a destination is, which names no tag.
+    pub(super) fn repository(&self, to: &Destination) -> Result<RepoName, Error> {
+        if let Some(registry) = &to.registry
+            && !self.is_ours(registry)
+        {
+            let registry = registry.clone();
+            return Err(Error::OtherRegistry { registry });
+        }
+        match to.tag {
+            None => Ok(to.repository.clone()),
+            Some(_) => Err(Error::TagOfRelease),
+        }
+    }
+
     /// Whether sources can go where they shall.
     fn check_destination(
         &self,
@@ -130,7 +144,8 @@ fn place(to: &Destination) -> (RepoName, Option<Tag>) {
     (to.repository.clone(), to.tag.clone())
 }
 
-fn login(auth: Option<&AuthFile>) -> Result<Login, InvalidCredentials> {
+/// What a command brings along to log in with.
+pub(super) fn login(auth: Option<&AuthFile>) -> Result<Login, InvalidCredentials> {
     let Some(auth) = auth else {
         return Ok(Login::Configured);
     };

@@ -5,6 +5,8 @@
 
 mod error;
 mod meaning;
+mod openshift;
+mod work;
 
 use std::net::SocketAddr;
 
@@ -15,10 +17,9 @@ pub(super) use self::error::Error;
 use self::meaning::Meaning;
 pub(super) use self::meaning::Names;
 use crate::admin::command::WantedJobs;
-use crate::admin::report::{Jobs, Mirrored, Planned, Ran, RanJob, Report};
+use crate::admin::report::{About, Jobs, Ran, RanJob, Report};
 use crate::admin::wanted::Wanted;
 use crate::admin::watch::Watch;
-use crate::jobs::copy::{copy, plan};
 use crate::jobs::execution::Parts as JobParts;
 use crate::jobs::progress::Progress;
 use crate::jobs::record::Ended;
@@ -62,22 +63,10 @@ impl Mirroring {
             meaning.order(wanted)
         });
         let order = order.await??;
-        let progress = Progress::default();
-        let copies = [progress.clone()];
         if is_dry {
-            let work = plan(store, order, &progress, &watch.stop);
-            let plan = watch.look_on(&copies, work).await?;
-            let plan = plan.ok_or(Error::Stopped)?;
-            let dry_run = true;
-            return Ok(Report::Planned(Box::new(Planned { dry_run, plan })));
+            return work::planned(store, order, About::default(), watch).await;
         }
-        let work = copy(store, order, &progress, &watch.stop);
-        let outcome = watch.look_on(&copies, work).await?;
-        let mirrored = Mirrored::from(outcome);
-        if mirrored.result == Ended::Stopped {
-            return Err(Error::Stopped);
-        }
-        Ok(Report::Mirrored(Box::new(mirrored)))
+        work::copied(store, order, About::default(), watch).await
     }
 
     /// Runs jobs, or waits for those that run, until all have ended; or says what that would come to.

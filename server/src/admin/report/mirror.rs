@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::jobs::progress::Reached;
 use crate::jobs::record::{Ended, LastRun};
+use crate::jobs::release::ReleaseSummary;
 use crate::jobs::roster::Standing;
+use crate::jobs::samples::StreamState;
 use crate::jobs::work::Finished;
 
 /// What copying would come to.
@@ -16,6 +18,9 @@ use crate::jobs::work::Finished;
 pub(crate) struct Planned {
     /// That nothing was copied.
     pub(crate) dry_run: bool,
+    /// What it is about.
+    #[serde(flatten)]
+    pub(crate) about: About,
     /// What would be.
     #[serde(flatten)]
     pub(crate) plan: Plan,
@@ -27,9 +32,30 @@ pub(crate) struct Planned {
 pub(crate) struct Mirrored {
     /// How it ended.
     pub(crate) result: Ended,
+    /// What it was about.
+    #[serde(flatten)]
+    pub(crate) about: About,
     /// What became of each image.
     #[serde(flatten)]
     pub(crate) outcome: Outcome,
+}
+
+/// What the images of a copy are together, where they are something.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct About {
+    /// A release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) release: Option<ReleaseSummary>,
+    /// Streams of samples, as they stand now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) streams: Option<Vec<StreamState>>,
+}
+
+/// The streams of samples that there are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SampleStreams {
+    /// Each of them.
+    pub(crate) streams: Vec<StreamState>,
 }
 
 /// What running jobs came to, or would come to. The key `dryRun` tells documents apart.
@@ -142,10 +168,12 @@ impl JobState {
     }
 }
 
-impl From<Outcome> for Mirrored {
-    fn from(outcome: Outcome) -> Self {
+impl Mirrored {
+    /// What became of a copy.
+    pub(crate) fn new(outcome: Outcome, about: About) -> Self {
         Self {
             result: Ended::of(&outcome),
+            about,
             outcome,
         }
     }
@@ -168,7 +196,8 @@ impl PlannedJob {
     }
 }
 
-fn end(plan: &Plan) -> Ended {
+/// How carrying a plan out would end.
+pub(super) fn end(plan: &Plan) -> Ended {
     let (totals, not_pruned) = (&plan.totals, &plan.not_pruned);
     match (totals.failed, not_pruned.is_empty()) {
         (0, true) => Ended::Done,

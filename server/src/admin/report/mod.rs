@@ -4,7 +4,9 @@
 //! admin socket, and are made from what the crates below say. Knows nothing of how they are printed.
 
 mod cluster;
+mod media;
 mod mirror;
+mod release;
 mod store;
 
 use std::time::SystemTime;
@@ -20,7 +22,15 @@ use crate::config::Config;
 use crate::config::address::Address;
 
 pub(crate) use self::cluster::PullAccount;
-pub(crate) use self::mirror::{Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob};
+pub(crate) use self::media::{Exported, Imported, PlannedExport, PlannedImport};
+pub(crate) use self::mirror::{
+    About, Job, JobState, Jobs, Mirrored, Planned, Ran, RanJob, SampleStreams,
+};
+pub(crate) use self::release::{
+    ComponentState, ComponentVersion, ExtractedTool, Filling, GoodSignature, MarkerName,
+    ReleaseImage, ReleaseInfo, ReleaseLine, ReleaseList, RemovedRelease, ShownRelease,
+    UselessSignature, VerifiedComponent, VerifiedRelease,
+};
 pub(crate) use self::store::{BackedUp, Collected, Reindexed, Scrubbed, StoreContent};
 
 /// The outcome of a command.
@@ -38,34 +48,54 @@ pub(crate) enum Report {
     Config(ShownConfig),
     /// Of what has nothing to tell.
     Done,
+    /// Of `MirrorExport`.
+    Exported(Box<Exported>),
+    /// Of `MirrorImport`.
+    Imported(Box<Imported>),
+    /// Of `ReleaseExtract`.
+    Extracted(Box<ExtractedTool>),
     /// Of `CaIssue`.
     Issued(Issued),
     /// Of `MirrorStatus`.
     Jobs(Jobs),
-    /// Of `MirrorImage`.
+    /// Of `MirrorImage`, `MirrorRelease` and `MirrorSamples`.
     Mirrored(Box<Mirrored>),
-    /// Of `MirrorImage` that was only planned.
+    /// Of those that were only planned.
     Planned(Box<Planned>),
     /// Of `ClusterAccount`.
     PullAccount(PullAccount),
+    /// Of `MirrorExport` that was only planned.
+    PlannedExport(Box<PlannedExport>),
+    /// Of `MirrorImport` that was only planned.
+    PlannedImport(Box<PlannedImport>),
     /// Of `MirrorRun`.
     Ran(Ran),
     /// Of `StoreReindex`.
     Reindexed(Reindexed),
+    /// Of `ReleaseInfo`.
+    Release(Box<ShownRelease>),
+    /// Of `ReleaseList`.
+    Releases(ReleaseList),
     /// Of `RepoRemove`.
     Removed(Removed),
+    /// Of `ReleaseRemove`.
+    RemovedRelease(RemovedRelease),
     /// Of `RepoList`.
     Repositories(Repositories),
     /// Of `RepoShow`.
     Repository(Repository),
     /// Of `StoreScrub`.
     Scrubbed(Scrubbed),
+    /// Of `MirrorSamples` that only lists them.
+    Streams(SampleStreams),
     /// Of `StoreStat`.
     Store(StoreContent),
     /// Of `CaTrust`.
     Trust(Trust),
     /// Of `UserList`.
     Users(Users),
+    /// Of `ReleaseVerify`.
+    Verified(Box<VerifiedRelease>),
 }
 
 /// All accounts.

@@ -3,6 +3,8 @@
 //! Owns the grammar of destinations, and that credentials are never shown. Knows nothing of flags, nor
 //! of what lies where.
 
+mod release;
+
 use std::fmt::{self, Debug, Display, Formatter};
 use std::str::FromStr;
 
@@ -12,6 +14,7 @@ use roadstead_storage::oci::{RepoName, Tag};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub(crate) use self::release::{SamplesOf, WantedRelease, WantedSamples, WantedStreams};
 use crate::admin::text;
 
 /// Images that are to be copied.

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as Group, Subcommand};
+use roadstead_mirror::openshift::held::HeldRef;
 use roadstead_storage::oci::RepoName;
 
 use crate::auth::name::UserName;
@@ -49,7 +50,7 @@ pub(in crate::cli) enum Cluster {
     Update {
         /// The release: its version, tag or digest
         #[arg(value_name = "VERSION")]
-        release: String,
+        release: HeldRef,
         /// How clusters reach the registry [default: as configured]
         #[arg(long, value_name = "HOST[:PORT]")]
         address: Option<Address>,
@@ -88,7 +89,7 @@ pub(in crate::cli) struct About {
     /// A release that is held, by its version, tag or digest; may be given several times [default:
     /// everything that is held]
     #[arg(long = "release", value_name = "REF", num_args = 1..)]
-    pub(in crate::cli) releases: Vec<String>,
+    pub(in crate::cli) releases: Vec<HeldRef>,
 }
 
 /// What a document is about that knows sample images.
@@ -96,7 +97,7 @@ pub(in crate::cli) struct About {
 pub(in crate::cli) struct AboutTags {
     #[command(flatten)]
     pub(in crate::cli) about: About,
-    /// Where `mirror samples --to` put the sample images [default: no prefix]
+    /// Where `mirror samples --to` put the sample images [default: as it was told]
     #[arg(long, value_name = "PREFIX")]
     pub(in crate::cli) samples: Option<RepoName>,
 }
@@ -109,7 +110,7 @@ pub(in crate::cli) struct AboutTrust {
     pub(in crate::cli) address: Vec<Address>,
     /// As for the other documents; it changes nothing here
     #[arg(long = "release", value_name = "REF", num_args = 1..)]
-    pub(in crate::cli) releases: Vec<String>,
+    pub(in crate::cli) releases: Vec<HeldRef>,
 }
 
 /// Flags of `cluster pull-secret`.

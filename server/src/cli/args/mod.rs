@@ -5,7 +5,9 @@
 
 pub(super) mod cluster;
 mod format;
+mod media;
 mod mirror;
+mod release;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,7 +17,9 @@ use roadstead_certs::SubjectName;
 use roadstead_storage::oci::RepoName;
 
 pub(super) use self::format::Format;
-pub(super) use self::mirror::{Image, Mirror};
+pub(super) use self::media::{MediaExport, MediaImport};
+pub(super) use self::mirror::{FromRelease, Image, Mirror, MirrorRelease, MirrorSamples};
+pub(super) use self::release::{Extract, Release, Verify};
 use crate::admin::command::RepoTarget;
 use crate::auth::config::Anonymous;
 use crate::auth::name::UserName;
@@ -89,6 +93,11 @@ pub(super) enum Command {
     )]
     #[command(subcommand)]
     Cluster(cluster::Cluster),
+    #[command(
+        about = "Look into the OpenShift releases that are held, and check them\n$ roadstead release list"
+    )]
+    #[command(subcommand)]
+    Release(Release),
     #[command(about = "Look into repositories and remove from them\n$ roadstead repo list")]
     #[command(subcommand)]
     Repo(Repo),

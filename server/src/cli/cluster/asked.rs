@@ -3,6 +3,7 @@
 //! Invariant: a document that would say nothing is an error, since it would take away what a cluster was
 //! told before.
 
+use roadstead_mirror::openshift::held::HeldRef;
 use roadstead_storage::oci::RepoName;
 
 use crate::admin::client::ask;
@@ -28,21 +29,20 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// What there is to say about this, with sample images under that prefix if there is one.
+    /// What there is to say about this.
     ///
     /// # Errors
     /// When that is not known.
     pub(super) fn of(
         source: &Source,
         about: About,
-        samples: Option<Option<RepoName>>,
+        wanted: Wanted,
         attempt: &'static str,
     ) -> Result<Self, Failure> {
         let scope = match about.releases.as_slice() {
             [] => Scope::Everything,
             _ => Scope::Named,
         };
-        let wanted = samples.map_or(Wanted::Releases, Wanted::Samples);
         let facts = facts(source, about.releases, wanted, attempt)?;
         let address = one_asked_or_known(about.address, facts.address.as_ref(), attempt)?;
         Ok(Self {
@@ -62,7 +62,7 @@ impl Asked {
         AboutTags { about, samples }: AboutTags,
         attempt: &'static str,
     ) -> Result<Self, Failure> {
-        Self::of(source, about, Some(samples), attempt)
+        Self::of(source, about, Wanted::Samples(samples), attempt)
     }
 
     /// The mirrors of what is named by digest. There are some: an object without any would take those
@@ -132,7 +132,7 @@ pub(super) enum Wanted {
 /// Says why they could not be.
 pub(super) fn facts(
     source: &Source,
-    releases: Vec<String>,
+    releases: Vec<HeldRef>,
     wanted: Wanted,
     attempt: &str,
 ) -> Result<Facts, Failure> {

@@ -7,6 +7,8 @@ mod asked;
 mod node;
 mod pull_secret;
 
+use roadstead_mirror::openshift::held::HeldRef;
+
 use crate::admin::client::ask;
 use crate::admin::command::Command;
 use crate::admin::failure::Failure;
@@ -29,15 +31,30 @@ pub(super) fn run(source: &Source, command: Cluster) -> Result<(), Failure> {
         Cluster::Ca(about) => print::text(&trusted(source, about)?),
         Cluster::Containerd { about, to } => node::containerd(source, about, to.as_deref()),
         Cluster::Icsp(about) => {
-            let asked = Asked::of(source, about, None, "write an ImageContentSourcePolicy")?;
+            let asked = Asked::of(
+                source,
+                about,
+                Wanted::Releases,
+                "write an ImageContentSourcePolicy",
+            )?;
             print::text(&openshift::image_content_source_policy(&asked.by_digest()?))
         }
         Cluster::Idms(about) => {
-            let asked = Asked::of(source, about, None, "write an ImageDigestMirrorSet")?;
+            let asked = Asked::of(
+                source,
+                about,
+                Wanted::Releases,
+                "write an ImageDigestMirrorSet",
+            )?;
             print::text(&openshift::image_digest_mirror_set(&asked.by_digest()?))
         }
         Cluster::InstallConfig(about) => {
-            let asked = Asked::of(source, about, None, "write lines for install-config.yaml")?;
+            let asked = Asked::of(
+                source,
+                about,
+                Wanted::Releases,
+                "write lines for install-config.yaml",
+            )?;
             let mirrors = asked.by_digest()?;
             print::text(&openshift::install_config(&mirrors, &asked.facts.pem))
         }
@@ -70,9 +87,8 @@ fn trusted(source: &Source, about: AboutTrust) -> Result<String, Failure> {
 }
 
 fn signatures(facts: &Facts, attempt: &str) -> Result<String, Failure> {
-    let unsigned = |release: &&Release| release.signatures.is_empty();
     let asked: Vec<&Release> = facts.asked().collect();
-    if asked.iter().all(|release| unsigned(&release)) {
+    if asked.iter().all(|release| release.signatures.is_empty()) {
         let because = match asked.first() {
             Some(release) => no_signature(release),
             None => "no release is held".to_owned(),
@@ -89,7 +105,7 @@ fn no_signature(release: &Release) -> String {
     )
 }
 
-fn script(source: &Source, named: String, address: Option<Address>) -> Result<String, Failure> {
+fn script(source: &Source, named: HeldRef, address: Option<Address>) -> Result<String, Failure> {
     let attempt = format!("write the update to {named}");
     let facts = facts(source, vec![named], Wanted::Releases, &attempt)?;
     let address = one_asked_or_known(address, facts.address.as_ref(), &attempt)?;

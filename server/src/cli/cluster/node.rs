@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::admin::failure::Failure;
 use crate::cli::args::cluster::{About, AboutTags};
-use crate::cli::cluster::asked::Asked;
+use crate::cli::cluster::asked::{Asked, Wanted};
 use crate::cli::file::{self, Readers};
 use crate::cli::print;
 use crate::cluster::mirrors::Mirrors;
@@ -43,7 +43,7 @@ pub(super) fn podman(source: &Source, about: AboutTags, to: Option<&Path>) -> Re
 /// # Errors
 /// Says what was attempted and why it failed.
 pub(super) fn containerd(source: &Source, about: About, to: Option<&Path>) -> Result<(), Failure> {
-    let asked = Asked::of(source, about, None, "configure containerd")?;
+    let asked = Asked::of(source, about, Wanted::Releases, "configure containerd")?;
     asked.by_digest()?;
     let registries = containerd::registries(&asked.facts, asked.scope);
     let own = asked.address.to_string();

@@ -6,6 +6,8 @@
 mod advice;
 mod authfile;
 mod list;
+mod media;
+mod release;
 mod text;
 mod verdict;
 
@@ -16,7 +18,7 @@ use crate::admin::command::{Command, WantedJobs};
 use crate::admin::failure::{Exit, Failure};
 use crate::admin::report::Report;
 use crate::admin::wanted::{Destination, Wanted};
-use crate::cli::args::{Image, Mirror};
+use crate::cli::args::{Format, Image, Mirror};
 use crate::cli::print;
 use crate::cli::progress::Lines;
 use crate::config::Source;
@@ -28,6 +30,10 @@ use crate::config::Source;
 pub(super) fn run(source: &Source, command: Mirror) -> Result<(), Failure> {
     match command {
         Mirror::Image(flags) => image(source, flags),
+        Mirror::Import(flags) => media::import(source, &flags),
+        Mirror::Export(flags) => media::export(source, flags),
+        Mirror::Release(flags) => release::release(source, flags),
+        Mirror::Samples(flags) => release::samples(source, flags),
         Mirror::Run {
             jobs: names,
             dry_run,
@@ -71,12 +77,17 @@ fn image(source: &Source, flags: Image) -> Result<(), Failure> {
         dry_run,
         auth,
     });
-    match wait(source, &command)? {
+    shown(wait(source, &command)?, format)
+}
+
+/// Shows what copying came to, or would, and how that ends.
+fn shown(report: Report, format: Format) -> Result<(), Failure> {
+    match report {
         Report::Planned(planned) => {
             if format.json {
                 print::json(&planned)?;
             } else {
-                print::text(&text::planned(&planned.plan))?;
+                print::text(&text::planned(&planned))?;
             }
             verdict::plan(&planned)
         }
@@ -84,7 +95,7 @@ fn image(source: &Source, flags: Image) -> Result<(), Failure> {
             if format.json {
                 print::json(&mirrored)?;
             } else {
-                print::text(&text::outcome(&mirrored.outcome))?;
+                print::text(&text::mirrored(&mirrored))?;
             }
             verdict::copy(&mirrored)
         }

@@ -7,12 +7,87 @@ use std::fmt::Write;
 
 use roadstead_mirror::job::{CutShort, NotPruned, Outcome, Report as Plan, State};
 
-use crate::admin::report::{Job, JobState, Jobs, Ran};
+use crate::admin::report::{About, Job, JobState, Jobs, Mirrored, Planned, Ran};
 use crate::cli::print;
 use crate::jobs::record::{Ended, LastRun};
+use crate::jobs::release::ReleaseSummary;
+use crate::jobs::samples::StreamState;
+
+/// What would be copied, and what it is.
+pub(super) fn planned(planned: &Planned) -> String {
+    plan(&planned.plan) + &about(&planned.about, false)
+}
+
+/// What was copied, what was not, and what it is.
+pub(super) fn mirrored(mirrored: &Mirrored) -> String {
+    let is_done = mirrored.result == Ended::Done;
+    outcome(&mirrored.outcome) + &about(&mirrored.about, is_done)
+}
+
+/// The streams of samples that there are.
+pub(super) fn streams(streams: &[StreamState]) -> String {
+    let head = ["STREAM", "IMAGES", "HERE"].map(str::to_owned);
+    let rows = streams.iter().map(|stream| {
+        let here = stream.images - stream.missing.len();
+        let state = match here {
+            here if here == stream.images => "all".to_owned(),
+            0 => "none".to_owned(),
+            here => here.to_string(),
+        };
+        [stream.name.clone(), stream.images.to_string(), state]
+    });
+    print::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
+}
+
+/// What images are together, and what comes after having them all.
+fn about(about: &About, is_done: bool) -> String {
+    let mut text = String::new();
+    if let Some(release) = &about.release {
+        let ReleaseSummary {
+            version,
+            architecture,
+            digest,
+            destination,
+            ..
+        } = release;
+        let _ = writeln!(text, "release {version} for {architecture}: {digest}");
+        match release.signed_by.as_slice() {
+            [] => text.push_str("signed by nobody who counts\n"),
+            keys => {
+                let _ = writeln!(text, "signed by {}", keys.join(", "));
+            }
+        }
+        if is_done {
+            let _ = writeln!(
+                text,
+                "it is {destination}; what clusters must be told of it:"
+            );
+            let _ = writeln!(text, "  roadstead cluster install-config  # to install");
+            let _ = writeln!(text, "  roadstead cluster update {version}-{architecture}");
+        }
+    }
+    if let Some(streams) = &about.streams {
+        let (whole, rest): (Vec<_>, Vec<_>) =
+            streams.iter().partition(|stream| stream.missing.is_empty());
+        let (whole, all) = (whole.len(), print::count(streams.len() as u64, "stream"));
+        let _ = writeln!(text, "complete: {whole} of {all} of samples");
+        for stream in rest {
+            let _ = writeln!(
+                text,
+                "incomplete {}: {}",
+                stream.name,
+                stream.missing.join(", ")
+            );
+        }
+        if is_done {
+            text.push_str("`roadstead cluster samples` tells a cluster which to use\n");
+        }
+    }
+    text
+}
 
 /// What would be copied, and how much that is.
-pub(super) fn planned(plan: &Plan) -> String {
+pub(super) fn plan(plan: &Plan) -> String {
     let head = ["IMAGE", "", "FETCH", "HERE", "GOES TO"].map(str::to_owned);
     let rows = plan.images.iter().map(|image| {
         [
@@ -115,7 +190,7 @@ pub(super) fn ran(ran: &Ran) -> String {
                 };
                 match &job.because {
                     Some(because) => section(&mut text, &job.name, stands, because),
-                    None => section(&mut text, &job.name, stands, &planned(&job.plan)),
+                    None => section(&mut text, &job.name, stands, &plan(&job.plan)),
                 }
             }
         }

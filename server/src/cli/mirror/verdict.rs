@@ -4,7 +4,9 @@
 //! in which something is missing never ends with 0.
 
 use crate::admin::failure::{Exit, Failure};
-use crate::admin::report::{Mirrored, Planned, Ran};
+use crate::admin::report::{
+    Exported, Imported, Mirrored, Planned, PlannedExport, PlannedImport, Ran,
+};
 use crate::cli::mirror::advice;
 use crate::jobs::record::Ended;
 
@@ -24,6 +26,45 @@ pub(super) fn copy(mirrored: &Mirrored) -> Result<(), Failure> {
     let reasons = advice::of_outcome(&mirrored.outcome);
     let attempt = "copy everything that is wanted";
     missing(mirrored.result, attempt, "the same command copies", reasons)
+}
+
+/// How the plan of an export ends.
+///
+/// # Errors
+/// Says that it cannot be carried out in full.
+pub(super) fn planned_export(planned: &PlannedExport) -> Result<(), Failure> {
+    unplannable(planned.end(), advice::of_plan(&planned.export.plan))
+}
+
+/// How an export ended.
+///
+/// # Errors
+/// Says that something is missing, and what mends that.
+pub(super) fn export(exported: &Exported) -> Result<(), Failure> {
+    let reasons = advice::of_outcome(&exported.export.outcome);
+    let (attempt, again) = (
+        "export everything that is wanted",
+        "the same command writes",
+    );
+    missing(exported.result, attempt, again, reasons)
+}
+
+/// How the plan of an import ends.
+///
+/// # Errors
+/// Says that it cannot be carried out in full.
+pub(super) fn planned_import(planned: &PlannedImport) -> Result<(), Failure> {
+    unplannable(planned.end(), advice::of_plan(&planned.import.plan))
+}
+
+/// How an import ended.
+///
+/// # Errors
+/// Says that something is missing, and what mends that.
+pub(super) fn import(imported: &Imported) -> Result<(), Failure> {
+    let reasons = advice::of_outcome(&imported.import.outcome);
+    let (attempt, again) = ("import everything that is there", "the same command brings");
+    missing(imported.result, attempt, again, reasons)
 }
 
 /// How jobs ended, or would.

@@ -1,4 +1,4 @@
-//! Signatures that others made: Red Hat's own, the ones of a payload made by the real `oc`, GnuPG's.
+//! Signatures that others made: Red Hat's own, the ones of a payload made by the real `oc`, `GnuPG`'s.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use roadstead_storage::oci::Digest;
 use super::lab::{NOW, Owner, statement, time};
 use crate::openshift::signature::{Keyring, Unverified, verify};
 
-/// Of 4.10.18 for x86_64, as Red Hat published it: compressed, and a signature of version 3.
+/// Of 4.10.18 for `x86_64`, as Red Hat published it: compressed, and a signature of version 3.
 const OF_4_10_18: &str = "\
 owGbwMvMwMEoOU9/4l9n2UDGtYwpSWLxRQW5xZnpukWphbrZkUXB+T56SZl5SQutkquVkosySzKTE3OUrBSqlTJzE9NT\
 wayU/OTs1CLd3MS8zLTU4hLdlMx0IAWUUirOSDQyNbMytDRNSTVKNE1NM05MMzSwMDYzMkg0M0o0MU1NNDNMTDY0MjZO\
@@ -29,7 +29,7 @@ N/80Xt8wf6vqykReya6vD2/bhqrUWbgptQt9v6x8UoRN6ea3zxI7C814PhtrBETfDxIMFLv1toTrMxOD
 const DIGEST_OF_4_10_18: &str =
     "sha256:195de2a5ef3af1083620a62a45ea61ac1233ffa27bbce7b30609a69775aeca19";
 
-/// Of 4.15.49 for x86_64: compressed, and a signature of version 4 whose number is a little short.
+/// Of 4.15.49 for `x86_64`: compressed, and a signature of version 4 whose number is a little short.
 const OF_4_15_49: &str = "\
 owGbwMvMwMEoOU9/4l9n2UDGtYwpSWLxRQW5xZnpukWphbqG5fHmvuF6SZl56T9szaqVkosySzKTE3OUrBSqlTJzE9NT\
 wayU/OTs1CLd3MS8zLTU4hLdlMx0IAWUUirOSDQyNbMyNzC2TDVPSjE2SUsxMDJJSzMztExJszQ0MTWySLZIsTBNNTNK\
@@ -136,11 +136,11 @@ fn the_signature_of_a_payload_by_oc_is_good_by_its_key() {
     assert!(found > 0);
 }
 
-/// GnuPG with a home of its own.
+/// `GnuPG` with a home of its own.
 struct Gpg(tempfile::TempDir);
 
 impl Gpg {
-    /// With a new key, where there is a GnuPG.
+    /// With a new key, where there is a `GnuPG`.
     fn new() -> Option<Self> {
         let gpg = Self(tempfile::tempdir().unwrap());
         Command::new("gpg").arg("--version").output().ok()?;

@@ -122,17 +122,17 @@ fn a_revoked_key_does_not_count_whenever_it_was_revoked() {
 fn nobody_else_revokes_a_key_except_whom_its_owner_allows_it() {
     let (owner, stranger) = (Owner::new(1), Owner::new(2));
     let good = [owner.certify(BORN, vec![flags(true)])];
-    let revoked = stranger.about_key(SignatureType::KeyRevocation, SIGNED, vec![], nothing);
-    let certificate = owner.certificate(std::slice::from_ref(&revoked), &good, &[]);
+    let revocation = stranger.about_key(SignatureType::KeyRevocation, SIGNED, vec![], nothing);
+    let certificate = owner.certificate(std::slice::from_ref(&revocation), &good, &[]);
     check(&owner, &certificate, None);
     let fingerprint = stranger.key.fingerprint().as_bytes().to_vec();
-    let revoker = SubpacketData::RevocationKey(RevocationKey::new(
+    let by_stranger = SubpacketData::RevocationKey(RevocationKey::new(
         RevocationKeyClass::Default,
         stranger.key.algorithm(),
         &fingerprint,
     ));
-    let allowed = owner.about_key(SignatureType::Key, BORN, vec![revoker], nothing);
-    let certificate = owner.certificate(&[allowed, revoked], &good, &[]);
+    let allowed = owner.about_key(SignatureType::Key, BORN, vec![by_stranger], nothing);
+    let certificate = owner.certificate(&[allowed, revocation], &good, &[]);
     check(&owner, &certificate, Some("has been revoked"));
 }
 

@@ -100,13 +100,13 @@ impl Owner {
         user: &[Signature],
         subkey: &[Signature],
     ) -> Vec<u8> {
-        let mut bytes = bytes(self.key.public_key());
-        direct.iter().for_each(|it| bytes.extend(packet(it)));
+        let mut bytes = packet(self.key.public_key());
+        bytes.extend(direct.iter().flat_map(packet));
         bytes.extend(packet(&self.user));
-        user.iter().for_each(|it| bytes.extend(packet(it)));
+        bytes.extend(user.iter().flat_map(packet));
         if !subkey.is_empty() {
             bytes.extend(packet(self.subkey.public_key()));
-            subkey.iter().for_each(|it| bytes.extend(packet(it)));
+            bytes.extend(subkey.iter().flat_map(packet));
         }
         bytes
     }
@@ -281,11 +281,7 @@ pub(super) fn packet(packet: &impl PacketTrait) -> Vec<u8> {
     bytes
 }
 
-fn bytes(it: &impl PacketTrait) -> Vec<u8> {
-    packet(it)
-}
-
-/// A message compressed as GnuPG does it unless it is told otherwise, without an end that were known.
+/// A message compressed as `GnuPG` does it unless it is told otherwise, without an end that were known.
 pub(super) fn deflated(message: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(vec![0xa3, 1], Compression::best());
     encoder.write_all(message).unwrap();

@@ -2,6 +2,7 @@
 //! real tools where there are some.
 
 mod genuine;
+mod junk;
 mod key;
 mod lab;
 mod message;

@@ -3,15 +3,18 @@
 //! Reads the store and changes nothing. Owns which repository is which registry's; what is made of it is
 //! `cluster`'s. Invariant: what a client pushed, or merely pulled through, is no mirror.
 
+mod error;
+mod release;
+mod samples;
+
 use std::collections::BTreeSet;
 
 use roadstead_mirror::default_prefix;
 use roadstead_storage::oci::RepoName;
-use roadstead_storage::{Error as StoreError, Origin, Store};
-use thiserror::Error;
+use roadstead_storage::{Origin, Store};
 
+pub(super) use self::error::Error;
 use crate::admin::command::WantedFacts;
-use crate::admin::listing::all_repositories;
 use crate::admin::report::Trust;
 use crate::cluster::facts::{Facts, Release, Repository};
 use crate::config::Upstream;
@@ -29,21 +32,22 @@ pub(super) async fn facts(
     trusted: Trust,
     wanted: &WantedFacts,
 ) -> Result<Facts, Error> {
-    let releases = releases(store, wanted).await?;
+    let held = release::find(store, &wanted.releases).await?;
+    let releases: Vec<Release> = held.iter().map(|held| held.facts.clone()).collect();
     let own: BTreeSet<&RepoName> = releases.iter().flat_map(|it| it.mirrors.values()).collect();
     let mut repositories = Vec::new();
-    for repository in all_repositories(store).await? {
-        if own.contains(&repository) {
+    for here in store.all_repositories().await? {
+        if own.contains(&here) {
             continue;
         }
-        let Some(source) = source(&repository, upstreams) else {
+        let Some(source) = source(&here, upstreams) else {
             continue;
         };
-        let mirrored = store.repo(&repository).holding(Origin::Mirrored).await?;
+        let mirrored = store.repo(&here).holding(Origin::Mirrored).await?;
         if mirrored.manifests {
             repositories.push(Repository {
                 source,
-                repository,
+                here,
                 has_tags: mirrored.tags,
             });
         }
@@ -54,12 +58,12 @@ pub(super) async fn facts(
         pem: trusted.pem,
         releases,
         repositories,
-        samples: None,
+        samples: if wanted.with_samples {
+            samples::find(store, &held, wanted).await?
+        } else {
+            None
+        },
     })
-}
-
-async fn releases(store: &Store, wanted: &WantedFacts) -> Result<Vec<Release>, Error> {
-    Ok(Vec::new())
 }
 
 /// What image references call a repository that lies here: by the longest prefix of an upstream, else by
@@ -96,14 +100,6 @@ fn host(prefix: &str) -> Option<String> {
         None => name.to_owned(),
     };
     (default_prefix(&host) == prefix).then_some(host)
-}
-
-/// The facts could not be gathered.
-#[derive(Debug, Error)]
-pub(super) enum Error {
-    /// The store could not be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 #[cfg(test)]

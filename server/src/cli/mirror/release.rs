@@ -1,0 +1,100 @@
+//! `roadstead mirror release` and `mirror samples`: what there is only in `OpenShift`.
+//!
+//! Owns what their command lines mean, as far as that can be told without the server, and reads the
+//! files that they name.
+
+use std::fs;
+use std::path::Path;
+
+use roadstead_mirror::openshift::{InvalidRelease, ReleaseRef};
+
+use crate::admin::command::Command;
+use crate::admin::failure::{Exit, Failure};
+use crate::admin::report::Report;
+use crate::admin::wanted::{SamplesOf, WantedRelease, WantedSamples, WantedStreams};
+use crate::cli::args::{FromRelease, MirrorRelease, MirrorSamples};
+use crate::cli::mirror::{authfile, shown, text, wait};
+use crate::cli::print;
+use crate::cli::trust_files;
+use crate::config::Source;
+
+/// The largest config map that is read, in bytes; a cluster takes none that is larger.
+const MAX_CONFIG_MAP: u64 = 1024 * 1024;
+
+/// Copies a release.
+///
+/// # Errors
+/// Says what was attempted and why it failed, and of what was done in part, that it was.
+pub(super) fn release(source: &Source, flags: MirrorRelease) -> Result<(), Failure> {
+    let format = flags.format;
+    let command = Command::MirrorRelease(Box::new(WantedRelease {
+        release: named(&flags.release, &flags.from)?,
+        to: flags.to,
+        trust: trust(&flags.from)?,
+        dry_run: flags.dry_run,
+        auth: authfile::find(flags.authfile.as_deref(), &source.environment)?,
+    }));
+    shown(wait(source, &command)?, format)
+}
+
+/// Copies samples, or lists them.
+///
+/// # Errors
+/// As [`release`].
+pub(super) fn samples(source: &Source, flags: MirrorSamples) -> Result<(), Failure> {
+    let format = flags.format;
+    let listed_by = match (&flags.configmap, &flags.release) {
+        (Some(file), _) => SamplesOf::ConfigMap {
+            text: config_map(file)?,
+        },
+        (None, release) => SamplesOf::Release {
+            release: named(release.as_deref().unwrap_or_default(), &flags.from)?,
+            arch: flags.from.arch,
+            trust: trust(&flags.from)?,
+        },
+    };
+    let streams = match (flags.all, flags.streams.is_empty()) {
+        (true, _) => WantedStreams::All,
+        (false, true) => WantedStreams::None,
+        (false, false) => WantedStreams::Named(flags.streams),
+    };
+    let command = Command::MirrorSamples(Box::new(WantedSamples {
+        listed_by,
+        streams,
+        to: flags.to,
+        dry_run: flags.dry_run,
+        auth: authfile::find(flags.authfile.as_deref(), &source.environment)?,
+    }));
+    match wait(source, &command)? {
+        Report::Streams(streams) if format.json => print::json(&streams),
+        Report::Streams(streams) => print::text(&text::streams(&streams.streams)),
+        report => shown(report, format),
+    }
+}
+
+fn named(text: &str, flags: &FromRelease) -> Result<ReleaseRef, Failure> {
+    let source = flags.from.clone().unwrap_or_default();
+    ReleaseRef::parse(text, &source, flags.arch).map_err(|error| {
+        let failure = Failure::because(format!("mirror the release {text}"), &error);
+        let failure = failure.exit(Exit::Usage);
+        match error {
+            InvalidRelease::NotOne => failure.hint("add the tag: REGISTRY/PATH:4.18.7-x86_64"),
+            _ => failure,
+        }
+    })
+}
+
+fn trust(flags: &FromRelease) -> Result<crate::admin::release::trust::GivenTrust, Failure> {
+    trust_files::read(&flags.keys, &flags.stores, flags.allow_unsigned)
+}
+
+fn config_map(file: &Path) -> Result<String, Failure> {
+    let attempt = || format!("read the config map {}", file.display());
+    let size = fs::metadata(file).map(|metadata| metadata.len());
+    let size = size.map_err(|error| Failure::because(attempt(), &error))?;
+    if size > MAX_CONFIG_MAP {
+        let because = format!("it has {size} bytes, and no config map has more than 1 MiB");
+        return Err(Failure::new(attempt()).since(because));
+    }
+    fs::read_to_string(file).map_err(|error| Failure::because(attempt(), &error))
+}
