@@ -46,7 +46,7 @@ fn random_path(chance: &mut Chance) -> String {
 fn random_layer(chance: &mut Chance, tree: &mut Tree, number: usize) -> Vec<u8> {
     let mut own = Tree::new();
     let mut gone = Vec::new();
-    for entry in 0..1 + chance.below(5) {
+    for entry in 0..=chance.below(5) {
         let path = random_path(chance);
         match chance.below(5) {
             0 => {
@@ -95,7 +95,7 @@ async fn files_are_those_that_unpacking_all_layers_would_give() {
     for seed in 0..IMAGES {
         let mut chance = Chance::new(seed);
         let mut tree = Tree::new();
-        let layers: Vec<_> = (0..1 + chance.below(4))
+        let layers: Vec<_> = (0..=chance.below(4))
             .map(|number| random_layer(&mut chance, &mut tree, number))
             .collect();
         let image = lab.image(&layers).await;
