@@ -42,8 +42,6 @@ pub(super) async fn gather(
     let mut found = BTreeMap::new();
     let mut hidden = BTreeSet::new();
     let mut left = MAX_TOGETHER;
-    let is_hidden =
-        |path: &str, hidden: &BTreeSet<String>| upwards(path).any(|it| hidden.contains(it));
     for layer in layers.iter().rev() {
         let visitor = Gathering {
             wanted: wanted.clone(),
@@ -53,10 +51,10 @@ pub(super) async fn gather(
         };
         let layer = walk(content, layer, visitor).await?;
         left = layer.left;
-        for (path, file) in layer.files {
-            if !is_hidden(&path, &hidden) {
-                found.entry(path).or_insert(file);
-            }
+        let mut seen = layer.files;
+        seen.retain(|path, _| !is_hidden(path, &hidden) && !is_directory(path, &found, &hidden));
+        for (path, file) in seen {
+            found.entry(path).or_insert(file);
         }
         hidden.extend(layer.hides);
         if found.len() >= wanted.most || is_hidden(&wanted.below, &hidden) {
@@ -67,6 +65,25 @@ pub(super) async fn gather(
     Ok(files
         .filter_map(|(path, file)| Some((path, file?)))
         .collect())
+}
+
+/// Whether an upper layer took away a path, or what it lies in.
+fn is_hidden(path: &str, hidden: &BTreeSet<String>) -> bool {
+    upwards(path).any(|it| hidden.contains(it))
+}
+
+/// Whether an upper layer has something below a path: then it is a directory, whatever lower layers have
+/// there.
+fn is_directory(
+    path: &str,
+    found: &BTreeMap<String, Option<Vec<u8>>>,
+    hidden: &BTreeSet<String>,
+) -> bool {
+    let below = format!("{path}/");
+    let found = found.range(below.clone()..).next().map(|(path, _)| path);
+    let hidden = hidden.range(below.clone()..).next();
+    let mut first = found.into_iter().chain(hidden);
+    first.any(|path| path.starts_with(&below))
 }
 
 struct Gathering {

@@ -147,17 +147,19 @@ impl Visitor for Looking {
         header: &Header,
         content: &mut dyn Read,
     ) -> io::Result<bool> {
-        let at = match meaning {
-            Meaning::Entry(at) => at,
-            Meaning::Opaque(dir) | Meaning::Whiteout(dir) => {
-                let is_hidden = is_within(&self.path, &dir) && matches!(self.seen, Seen::Nothing);
-                if is_hidden {
-                    self.seen = Seen::Hidden;
-                }
-                return Ok(true);
-            }
+        let (at, is_taken_away) = match meaning {
+            Meaning::Entry(at) => (at, false),
+            Meaning::Opaque(at) | Meaning::Whiteout(at) => (at, true),
         };
-        if !is_within(&self.path, &at) || at.is_empty() {
+        // What has something below it is a directory, whatever lower layers have there.
+        let is_directory = at != self.path && is_within(&at, &self.path);
+        if is_directory || (is_taken_away && is_within(&self.path, &at)) {
+            if matches!(self.seen, Seen::Nothing) {
+                self.seen = Seen::Hidden;
+            }
+            return Ok(true);
+        }
+        if is_taken_away || !is_within(&self.path, &at) || at.is_empty() {
             return Ok(true);
         }
         let is_itself = at == self.path;

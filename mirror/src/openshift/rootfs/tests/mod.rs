@@ -1,5 +1,8 @@
 //! Files out of images that are made here: of layers that hide, link, lie and swell.
 
+mod limit;
+mod model;
+
 use std::io::{self, Write};
 
 use bytes::Bytes;
