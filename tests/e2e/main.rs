@@ -16,6 +16,7 @@ mod immutable_tags;
 mod listing;
 mod maintenance;
 mod manifests;
+mod media;
 mod mirror;
 mod mounts;
 mod nothing;

@@ -211,7 +211,10 @@ mod tests {
                 let (files, asked) = CallerFiles::new();
                 let (asking, replies) = exchange(asked, lines);
                 let (_, told) = Watch::new(CancellationToken::new());
-                let work = async move { replies.during(work(files)).await.unwrap() };
+                let work = async move {
+                    let outcome = replies.during(work(files)).await;
+                    outcome.unwrap_or(Line::Failed(Failure::new("go on")))
+                };
                 let answer = Telling::new(work, told).asking(asking);
                 Ok::<_, Infallible>(Response::new(answer))
             }

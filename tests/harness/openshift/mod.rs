@@ -11,6 +11,7 @@ mod release;
 mod samples;
 mod signature_store;
 mod sigstore;
+mod tree;
 
 pub use component::{Component, Target, signature_tag};
 pub use fixture::{Fixture, LOGIN};
@@ -20,6 +21,7 @@ pub use release::{Recipe, Release, VERSION, manifests_layer};
 pub use samples::{Stream, samples_operator};
 pub use signature_store::SignatureStore;
 pub use sigstore::SigstoreKey;
+pub use tree::OcTree;
 
 /// What names a release and its components at their own registry.
 pub mod name {

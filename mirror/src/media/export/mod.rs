@@ -73,8 +73,10 @@ struct Image {
     nodes: Vec<Node>,
     /// What these need, with sizes.
     blobs: BTreeMap<Digest, u64>,
-    /// Bytes that have to be written for it.
+    /// What of all this is not there yet, with sizes.
+    absent: BTreeMap<Digest, u64>,
+    /// Bytes that have to be written for it, and not for one before it.
     to_write: u64,
-    /// Bytes that are there.
+    /// Bytes that are there, or will be by then.
     there: u64,
 }

@@ -128,8 +128,11 @@ impl ExportPlan {
                 State::Failed | State::Left => &mut totals.failed,
             } += 1;
             // What several images share is written once, and counts for the first.
-            if image.blobs.keys().all(|blob| !counted.insert(*blob)) {
-                (image.there, image.to_write) = (image.there + image.to_write, 0);
+            for (digest, size) in &image.absent {
+                match counted.insert(*digest) {
+                    true => image.to_write += size,
+                    false => image.there += size,
+                }
             }
             to_write = to_write.saturating_add(image.to_write);
             there = there.saturating_add(image.there);
@@ -303,6 +306,7 @@ async fn image(
         because: None,
         nodes: Vec::new(),
         blobs: BTreeMap::new(),
+        absent: BTreeMap::new(),
         to_write: 0,
         there: 0,
     };
@@ -316,7 +320,7 @@ async fn image(
             for (digest, size) in sizes.chain(blobs.iter().map(|(digest, size)| (*digest, *size))) {
                 match there.blobs.get(&digest) {
                     Some(held) if *held == size => image.there += size,
-                    _ => image.to_write += size,
+                    _ => drop(image.absent.insert(digest, size)),
                 }
             }
             (image.nodes, image.blobs) = (nodes, blobs);
