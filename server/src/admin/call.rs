@@ -164,7 +164,7 @@ impl Files {
             }
         }
         // Until something is asked for again.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -115,13 +115,14 @@ impl Context {
                 targets, dry_run, ..
             } => {
                 let store = &self.0.parts.store;
-                let exported = media::export(store, targets, dry_run, watch).await;
-                exported.map_err(Error::Media)
+                let exported = Box::pin(media::export(store, targets, dry_run, watch));
+                exported.await.map_err(Error::Media)
             }
             Command::MirrorImage(wanted) => self.mirror(wanted, watch).await,
             Command::MirrorImport { dry_run, .. } => {
-                let imported = media::import(&self.0.parts.store, dry_run, watch).await;
-                imported.map_err(Error::Media)
+                let store = &self.0.parts.store;
+                let imported = Box::pin(media::import(store, dry_run, watch));
+                imported.await.map_err(Error::Media)
             }
             Command::MirrorRelease(wanted) => {
                 let parts = &self.0.parts;

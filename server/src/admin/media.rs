@@ -89,7 +89,7 @@ pub(super) async fn export(
     let wanted = selected(store, targets).await?;
     let plan = ExportPlan::make(store, files, wanted, &told);
     let plan = watch.look_on(&copies, watch.stop.run_until_cancelled(plan));
-    let plan = plan.await.ok_or(Error::Stopped)??;
+    let plan = Box::pin(plan).await.ok_or(Error::Stopped)??;
     if is_dry {
         let (dry_run, export) = (true, plan.report());
         let planned = PlannedExport { dry_run, export };

@@ -71,6 +71,7 @@ pub(super) mod optional {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
     pub(in crate::admin) fn serialize<T: Display, S: Serializer>(
         value: &Option<T>,
         serializer: S,

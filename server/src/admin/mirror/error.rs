@@ -40,15 +40,15 @@ pub(in crate::admin) enum Error {
     #[error("one tag stands for several images")]
     SeveralTags,
     #[error(transparent)]
-    Release(#[from] ReleaseError),
+    Release(#[from] Box<ReleaseError>),
     #[error(transparent)]
-    Samples(#[from] SamplesError),
+    Samples(#[from] Box<SamplesError>),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] Box<StoreError>),
     #[error("it was stopped")]
     Stopped,
     #[error(transparent)]
-    Streams(#[from] InvalidSamples),
+    Streams(#[from] Box<InvalidSamples>),
     #[error("a release has its own tags, and takes none")]
     TagOfRelease,
     #[error(transparent)]
@@ -64,9 +64,10 @@ impl Error {
     pub(in crate::admin) fn describe(&self, attempt: &str) -> Failure {
         let failure = Failure::because(attempt, self);
         match self {
-            Self::Destination | Self::OwnSource { .. } | Self::SeveralTags => {
-                failure.exit(Exit::Usage)
-            }
+            Self::Destination
+            | Self::OwnSource { .. }
+            | Self::SeveralTags
+            | Self::TagOfRelease => failure.exit(Exit::Usage),
             Self::NoJobs => {
                 let hint = "write one, and reload the server; `roadstead mirror image` needs none";
                 failure.hint(hint)
@@ -79,7 +80,7 @@ impl Error {
                 let hint = "a file for -f has a destination of its own on each line";
                 failure.hint(hint).exit(Exit::Usage)
             }
-            Self::Release(ReleaseError::Unsigned(_)) => {
+            Self::Release(error) if matches!(**error, ReleaseError::Unsigned(_)) => {
                 let hint = "--signature-store says where its signatures are, --release-key who may \
                             sign; --allow-unsigned copies it all the same";
                 failure.hint(hint)
@@ -89,12 +90,7 @@ impl Error {
                     "releases are called like 4.18.7-x86_64; --from names another repository";
                 failure.hint(hint)
             }
-            Self::TagOfRelease => failure.exit(Exit::Usage),
-            Self::UnknownStream { known, .. } => {
-                let hint = format!("there are {}", known.join(", "));
-                failure.hint(hint).exit(Exit::Usage)
-            }
-            Self::UnknownJob { known, .. } => {
+            Self::UnknownJob { known, .. } | Self::UnknownStream { known, .. } => {
                 let hint = format!("there are {}", known.join(", "));
                 failure.hint(hint).exit(Exit::Usage)
             }

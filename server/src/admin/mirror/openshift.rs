@@ -60,7 +60,7 @@ impl Mirroring {
         };
         let believed = Box::pin(seeker.believe(wanted.release, layout));
         let believed = watch.stop.run_until_cancelled(believed).await;
-        let believed = believed.ok_or(Error::Stopped)??;
+        let believed = believed.ok_or(Error::Stopped)?.map_err(Box::new)?;
         let about = About {
             release: Some(believed.summary()),
             streams: None,
@@ -75,7 +75,7 @@ impl Mirroring {
         if wanted.dry_run {
             return work::planned(store, order, about, watch).await;
         }
-        believed.keep(store).await?;
+        believed.keep(store).await.map_err(Box::new)?;
         work::copied(store, order, about, watch).await
     }
 
@@ -90,7 +90,7 @@ impl Mirroring {
         let login = login(wanted.auth.as_ref())?;
         let (name, streams) = match wanted.listed_by {
             SamplesOf::ConfigMap { text } => {
-                (OF_CONFIG_MAP.to_owned(), Streams::of_config_map(&text)?)
+                (OF_CONFIG_MAP.to_owned(), Streams::of_config_map(&text).map_err(Box::new)?)
             }
             SamplesOf::Release {
                 release,
@@ -108,8 +108,10 @@ impl Mirroring {
                     now,
                 };
                 let found = Box::pin(async {
-                    let believed = seeker.believe(release, Layout::default()).await?;
-                    let streams = of_release(seeker, &believed, arch).await?;
+                    let believed = seeker.believe(release, Layout::default()).await;
+                    let believed = believed.map_err(Box::new)?;
+                    let streams = of_release(seeker, &believed, arch).await;
+                    let streams = streams.map_err(Box::new)?;
                     Ok::<_, Error>((believed.name(), streams))
                 });
                 let found = watch.stop.run_until_cancelled(found).await;
@@ -124,7 +126,7 @@ impl Mirroring {
                 Error::UnknownStream { name, known }
             })?,
             WantedStreams::None => {
-                let streams = samples.states(store).await?;
+                let streams = samples.states(store).await.map_err(Box::new)?;
                 return Ok(Report::Streams(SampleStreams { streams }));
             }
         };
@@ -140,7 +142,8 @@ impl Mirroring {
         // All that the source has, so that clusters are told to skip what was not wanted.
         Samples::new(&streams, wanted.to.as_ref())
             .keep(store, &name)
-            .await?;
+            .await
+            .map_err(Box::new)?;
         let outcome = work::copy(store, order, watch).await?;
         let about = about(store, &samples).await?;
         work::mirrored(outcome, about)
@@ -170,6 +173,6 @@ impl Mirroring {
 async fn about(store: &Store, samples: &Samples) -> Result<About, Error> {
     Ok(About {
         release: None,
-        streams: Some(samples.states(store).await?),
+        streams: Some(samples.states(store).await.map_err(Box::new)?),
     })
 }
