@@ -18,14 +18,18 @@ async fn removed(it: &Lab, text: &str) -> Removal {
 }
 
 async fn manifests(it: &Lab) -> u64 {
-    it.store.stat().await.unwrap().manifests
+    it.store
+        .stat()
+        .await
+        .expect("the store can be read")
+        .manifests
 }
 
 async fn has(it: &Lab, repository: &str, digest: Digest) -> bool {
     let repo = it.store.repo(&name(repository));
     repo.manifest(&Reference::Digest(digest))
         .await
-        .unwrap()
+        .expect("the store can be read")
         .is_some()
 }
 

@@ -22,19 +22,26 @@ fn named<'a>(verified: &'a Verified, name: &str) -> &'a VerifiedImage {
 /// A layer of a component.
 async fn layer(it: &Lab, component: &str) -> Digest {
     let payload = it.payload("4.18.7").await;
-    let digest = payload.component(component).unwrap().image().digest();
+    let digest = payload
+        .component(component)
+        .expect("the release is held")
+        .image()
+        .digest();
     let stored = it
         .store
         .repo(&name(COMPONENTS))
         .manifest(&Reference::Digest(digest))
         .await;
-    let bytes = stored.unwrap().unwrap().bytes;
-    let document: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let bytes = stored
+        .expect("the release is held")
+        .expect("the release is held")
+        .bytes;
+    let document: serde_json::Value = serde_json::from_slice(&bytes).expect("the release is held");
     document["layers"][0]["digest"]
         .as_str()
-        .unwrap()
+        .expect("the release is held")
         .parse()
-        .unwrap()
+        .expect("the release is held")
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn filled() -> (Lab, [Image; 2]) {
 
 fn out(lab: &Lab) -> (Folder, OcTree) {
     let path = lab.path("out");
-    fs::create_dir_all(&path).unwrap();
+    fs::create_dir_all(&path).expect("a directory");
     (Folder::at(&path), OcTree::at(path))
 }
 

@@ -58,11 +58,12 @@ fn kind(path: &PathBuf) -> io::Result<Kind> {
         let target = fs::read_link(path)?.into_os_string().into_string();
         return Ok(target.map_or(Kind::Other, |target| Kind::Link { target }));
     }
-    Ok(match metadata.is_dir() {
-        true => Kind::Directory,
-        false => Kind::File {
+    Ok(if metadata.is_dir() {
+        Kind::Directory
+    } else {
+        Kind::File {
             size: metadata.len(),
-        },
+        }
     })
 }
 

@@ -50,14 +50,19 @@ async fn both_come(tree: &OcTree, lab: &Lab, images: &[Image; 2]) {
 
 /// Gives every file of a tree a name made from its own.
 fn rename_all(dir: &Path, name: &dyn Fn(&str) -> String) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(dir).expect("a tree of plain names") {
+        let path = entry.expect("a tree of plain names").path();
         if path.is_dir() {
             rename_all(&path, name);
             continue;
         }
-        let new = name(path.file_name().unwrap().to_str().unwrap());
-        fs::rename(&path, path.with_file_name(new)).unwrap();
+        let new = name(
+            path.file_name()
+                .expect("a tree of plain names")
+                .to_str()
+                .expect("a tree of plain names"),
+        );
+        fs::rename(&path, path.with_file_name(new)).expect("a tree of plain names");
     }
 }
 

@@ -16,7 +16,7 @@ fn extract(registry: &Registry, scratch: &Scratch, words: &[&str]) -> PathBuf {
     let words = [
         &["extract", "4.18.7"],
         words,
-        &["--to", to.to_str().unwrap()],
+        &["--to", to.to_str().expect("a directory of plain names")],
     ]
     .concat();
     document(registry, &words, 0);
@@ -24,9 +24,15 @@ fn extract(registry: &Registry, scratch: &Scratch, words: &[&str]) -> PathBuf {
 }
 
 fn names(directory: &PathBuf) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
+    let entries = fs::read_dir(directory).expect("a directory of plain names");
     let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|entry| {
+            entry
+                .expect("a directory of plain names")
+                .file_name()
+                .into_string()
+                .expect("a directory of plain names")
+        })
         .collect();
     names.sort();
     names

@@ -19,8 +19,8 @@ fn file(registry: &Registry, digest: &Digest) -> PathBuf {
 fn keep(registry: &Registry, release: &Release, signature: &[u8]) {
     let name = release.digest().as_str().replacen(':', "=", 1);
     let home = registry.data().join("signatures").join(name);
-    fs::create_dir_all(&home).unwrap();
-    fs::write(home.join("signature-1"), signature).unwrap();
+    fs::create_dir_all(&home).expect("the data directory can be written");
+    fs::write(home.join("signature-1"), signature).expect("the data directory can be written");
 }
 
 #[test]

@@ -129,9 +129,10 @@ impl ExportPlan {
             } += 1;
             // What several images share is written once, and counts for the first.
             for (digest, size) in &image.absent {
-                match counted.insert(*digest) {
-                    true => image.to_write += size,
-                    false => image.there += size,
+                if counted.insert(*digest) {
+                    image.to_write += size;
+                } else {
+                    image.there += size;
                 }
             }
             to_write = to_write.saturating_add(image.to_write);

@@ -53,9 +53,10 @@ impl Style {
 
     /// How a file is called that has this digest.
     pub(super) fn name(self, digest: Digest) -> String {
-        match self.colons {
-            true => digest.to_string(),
-            false => format!("{}-{}", digest.algorithm(), digest.hex()),
+        if self.colons {
+            digest.to_string()
+        } else {
+            format!("{}-{}", digest.algorithm(), digest.hex())
         }
     }
 

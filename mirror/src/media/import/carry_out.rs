@@ -30,10 +30,13 @@ struct Work<'a, T> {
     by: &'a Principal,
     blobs: Blobs<'a, T>,
     /// For each image of the plan, how it stands, once it does.
-    done: Mutex<Vec<Option<(State, Option<String>)>>>,
+    done: Mutex<Vec<Option<Settled>>>,
     /// How many signatures were kept, and which were not.
     signatures: Mutex<(u64, Vec<Refused>)>,
 }
+
+/// How an image stands, and why, where that needs saying.
+type Settled = (State, Option<String>);
 
 impl ImportPlan {
     /// Does what it says, until `stop`. One that was cut short goes on when it is planned and carried out
@@ -266,7 +269,7 @@ impl<T: Tree> Work<'_, T> {
         }
     }
 
-    fn done(&self) -> MutexGuard<'_, Vec<Option<(State, Option<String>)>>> {
+    fn done(&self) -> MutexGuard<'_, Vec<Option<Settled>>> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

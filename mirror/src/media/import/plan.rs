@@ -135,9 +135,10 @@ impl ImportPlan {
             }
             for need in &image.needs {
                 if counted.insert(need.blob) {
-                    let bytes = match need.is_here {
-                        true => &mut self.totals.bytes_here,
-                        false => &mut self.totals.bytes_to_fetch,
+                    let bytes = if need.is_here {
+                        &mut self.totals.bytes_here
+                    } else {
+                        &mut self.totals.bytes_to_fetch
                     };
                     *bytes = bytes.saturating_add(need.size);
                 }

@@ -151,7 +151,7 @@ fn components(stream: ImageStream, release: &str) -> Result<Vec<Component>, Inva
         let name = tag.name;
         // As it stands behind the version and the longest architecture.
         let as_tag = format!("{release}-aarch64-{name}").parse::<Tag>();
-        if as_tag.is_err() || !names.insert(name.clone()) {
+        if name.is_empty() || as_tag.is_err() || !names.insert(name.clone()) {
             return Err(InvalidPayload::Name { name });
         }
         let image = from.name.parse();
@@ -164,6 +164,9 @@ fn components(stream: ImageStream, release: &str) -> Result<Vec<Component>, Inva
             image,
             annotations: tag.annotations.unwrap_or_default(),
         });
+    }
+    if components.is_empty() {
+        return Err(InvalidPayload::Empty);
     }
     Ok(components)
 }
@@ -194,6 +197,9 @@ fn typed<'de, T: serde::Deserialize<'de>>(
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InvalidPayload {
+    /// It names no component.
+    #[error("it has no components")]
+    Empty,
     /// A component is not named by a digest.
     #[error("the component {name} is not named by a digest")]
     Image {
@@ -304,7 +310,8 @@ mod tests {
         }
         let twice = [tag("cli", &image), tag("cli", &image)];
         refuses(&references(&twice), None, "has no name of its own");
-        for wrong in ["a/b", "../x", &"a".repeat(130)] {
+        refuses(&references(&[]), None, "no components");
+        for wrong in ["", "a/b", "../x", &"a".repeat(130)] {
             refuses(
                 &references(&[tag(wrong, &image)]),
                 None,
@@ -317,15 +324,17 @@ mod tests {
 
     #[test]
     fn other_documents_and_versions_that_no_tag_can_have_are_refused() {
-        let mut other = references(&[]);
+        let image = format!("quay.io/a/b@{DIGEST}");
+        let whole = references(&[tag("cli", &image)]);
+        let mut other = whole.clone();
         other["kind"] = "List".into();
         refuses(&other, None, "another kind");
-        let mut other = references(&[]);
+        let mut other = whole.clone();
         other["apiVersion"] = "v1".into();
         refuses(&other, None, "another kind");
         let mut other = metadata("4.18.7");
         other["kind"] = "x".into();
-        refuses(&references(&[]), Some(&other), "another kind");
+        refuses(&whole, Some(&other), "another kind");
         refuses(
             &references(&[]),
             Some(&metadata("4/18")),

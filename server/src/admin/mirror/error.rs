@@ -64,10 +64,9 @@ impl Error {
     pub(in crate::admin) fn describe(&self, attempt: &str) -> Failure {
         let failure = Failure::because(attempt, self);
         match self {
-            Self::Destination
-            | Self::OwnSource { .. }
-            | Self::SeveralTags
-            | Self::TagOfRelease => failure.exit(Exit::Usage),
+            Self::Destination | Self::OwnSource { .. } | Self::SeveralTags | Self::TagOfRelease => {
+                failure.exit(Exit::Usage)
+            }
             Self::NoJobs => {
                 let hint = "write one, and reload the server; `roadstead mirror image` needs none";
                 failure.hint(hint)

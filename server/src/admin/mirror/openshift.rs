@@ -89,9 +89,10 @@ impl Mirroring {
     ) -> Result<Report, Error> {
         let login = login(wanted.auth.as_ref())?;
         let (name, streams) = match wanted.listed_by {
-            SamplesOf::ConfigMap { text } => {
-                (OF_CONFIG_MAP.to_owned(), Streams::of_config_map(&text).map_err(Box::new)?)
-            }
+            SamplesOf::ConfigMap { text } => (
+                OF_CONFIG_MAP.to_owned(),
+                Streams::of_config_map(&text).map_err(Box::new)?,
+            ),
             SamplesOf::Release {
                 release,
                 arch,

@@ -328,7 +328,8 @@ async fn a_layer_that_is_missing_or_of_another_size_is_refused() {
 async fn a_release_is_read_from_as_few_layers_as_have_its_documents() {
     let lab = Lab::new().await;
     let references = json!({ "kind": "ImageStream", "apiVersion": "image.openshift.io/v1",
-        "metadata": { "name": "4.18.7" }, "spec": { "tags": [] } });
+        "metadata": { "name": "4.18.7" }, "spec": { "tags": [{ "name": "cli",
+            "from": { "kind": "DockerImage", "name": format!("quay.io/a/b@{}", Digest::of(Algorithm::Sha256, b"cli")) } }] } });
     let references = references.to_string();
     let metadata = json!({ "kind": "cincinnati-metadata-v0", "version": "4.18.7" }).to_string();
     let top = gzip(&archive(&[
