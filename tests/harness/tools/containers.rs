@@ -43,6 +43,9 @@ impl Containers {
             r#"{ "default": [ { "type": "insecureAcceptAnything" } ] }"#,
         );
         home.file("auth.json", "{}");
+        // Newer ones want it to be there.
+        let runtime = home.join("runtime");
+        std::fs::create_dir_all(runtime).expect("make a directory of the scratch");
         home.dir("tmp");
         Some(Self {
             podman,

@@ -1,7 +1,7 @@
 //! The releases that the store holds, whoever brought them: found from their content alone.
 //!
-//! [`wanted`] reads how one is named, [`find`] looks for them, [`release`] is what is known of one,
-//! [`verify`] reads all of it again, [`remove`] takes it away. Invariant: nothing is believed of a release
+//! `wanted` reads how one is named, `find` looks for them, `release` is what is known of one,
+//! `verify` reads all of it again, `remove` takes it away. Invariant: nothing is believed of a release
 //! that its image does not say, but where it came from, which nothing else knows.
 
 mod error;
