@@ -81,13 +81,13 @@ fn a_wrong_configuration_ends_with_78_and_names_the_key() {
 }
 
 #[test]
-fn config_check_says_what_has_no_effect_and_show_needs_no_store() {
+fn config_check_says_what_is_doubtful_and_show_needs_no_store() {
     let place = Place::new();
-    let text = "names = [\"reg.example.com\"]\n[release]\nkeys = [\"/key.asc\"]\n";
+    let text = "names = [\"reg.example.com\"]\n[auth]\ntoken_lifetime = \"30s\"\n";
     let config = place.write("config.toml", text);
     let run = |words: &[&str]| place.run(&[words, &["--config", &config]].concat());
     let text = run(&["config", "check"]).done();
-    assert!(text.contains("warning: [release]"), "{text}");
+    assert!(text.contains("warning: auth.token_lifetime"), "{text}");
     let checked = run(&["config", "check", "--json"]).json();
     assert_eq!(checked["warnings"].as_array().unwrap().len(), 1);
     let text = run(&["config", "show"]).done();

@@ -127,7 +127,7 @@ mod tests {
                 "{other}"
             );
         }
-        let wrong = yaml.replace("AQI=\n  other", "%%\n  other");
+        let wrong = yaml.replace("AQI=\n  other", "AQ*=\n  other");
         assert!(matches!(parse(wrong.as_bytes()), Err(Invalid::Base64(_))));
     }
 }

@@ -3,6 +3,7 @@
 use roadstead_mirror::openshift::Arch;
 use roadstead_mirror::openshift::held::{Error, HeldRef, resolve};
 use roadstead_storage::Origin;
+use roadstead_storage::oci::{Algorithm, Digest};
 use serde_json::json;
 
 use crate::lab::{COMPONENTS, IMAGES, Lab, Recipe, UPSTREAM};
@@ -140,7 +141,10 @@ async fn a_version_for_several_other_machines_stands_for_none_of_them() {
 async fn a_release_of_lists_is_read_through_one_of_its_images() {
     let it = Lab::new().await;
     let recipe = Recipe::new("4.18.7", "multi");
-    let image = it.release_image(IMAGES, &recipe, &[]).await;
+    let digest = Digest::of(Algorithm::Sha256, b"cli");
+    let from = format!("quay.io/openshift-release-dev/ocp-v4.0-art-dev@{digest}");
+    let cli = json!({ "name": "cli", "from": { "kind": "DockerImage", "name": from } });
+    let image = it.release_image(IMAGES, &recipe, &[cli]).await;
     let child = it.put(IMAGES, &image, &[], recipe.origin).await;
     let size = image.to_string().len();
     let list = json!({ "schemaVersion": 2, "manifests": [{
@@ -155,14 +159,8 @@ async fn a_release_of_lists_is_read_through_one_of_its_images() {
     assert_eq!((found.digest, found.arch), (digest, Arch::Multi));
     let image = found.image(&it.store).await.unwrap();
     assert_eq!((image.digest, image.list), (child, Some(digest)));
-    assert!(
-        found
-            .payload(&it.store)
-            .await
-            .unwrap()
-            .components()
-            .is_empty()
-    );
+    let payload = found.payload(&it.store).await.unwrap();
+    assert_eq!(payload.components()[0].name(), "cli");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::openshift::{Release, Stream, name, samples_operator};
+use harness::openshift::{Component, Release, Stream, name, samples_operator};
 use harness::{Anonymous, Format, Image, Outcome, Registry, Upstream};
 use serde_json::{Value, json};
 
@@ -30,6 +30,12 @@ fn sign(registry: &Registry, release: &Release, signature: &[u8]) {
     let to = registry.data().join("signatures").join(name);
     fs::create_dir_all(&to).expect("a directory");
     fs::write(to.join("signature-1"), signature).expect("a signature");
+}
+
+/// A release beside the typical one.
+fn another() -> Release {
+    let recipe = Release::with("4.18.8");
+    recipe.component(Component::small("cli")).build()
 }
 
 const APART: [&str; 2] = [name::OUR_RELEASES, name::OUR_COMPONENTS];
@@ -63,9 +69,10 @@ fn what_a_release_names_is_found_as_oc_would_have_it_found() {
 
 #[test]
 fn one_more_release_of_the_same_kind_changes_no_byte() {
-    let (one, other) = (Release::typical().build(), Release::with("4.18.8").build());
+    let (one, other) = (Release::typical().build(), another());
     let registry = holding(&[(&one, APART)]);
     let before = printed(&registry, &["idms"]);
+    other.push_components(&registry.plain(), APART[1]);
     other.push_image(&registry.plain(), APART[0]);
     assert_eq!(printed(&registry, &["idms"]), before);
     let named = printed(
@@ -78,7 +85,7 @@ fn one_more_release_of_the_same_kind_changes_no_byte() {
 
 #[test]
 fn the_signatures_of_named_releases_are_handed_out() {
-    let (one, other) = (Release::typical().build(), Release::with("4.18.8").build());
+    let (one, other) = (Release::typical().build(), another());
     let registry = holding(&[(&one, APART), (&other, APART)]);
     sign(&registry, &one, b"one");
     sign(&registry, &other, b"other");

@@ -47,7 +47,7 @@ fn naming(name: &str, kind: &str, from: &str) -> Recipe {
 fn references_that_are_no_image_stream_are_refused() {
     check(saying(json!({ "kind": "Secret" })), "image-references");
     check(saying(json!({ "apiVersion": "v1" })), "image-references");
-    check(saying(json!({ "spec": [] })), "image-references");
+    check(saying(json!({ "spec": [] })), "no components");
     let text = Tar::new().file(REFERENCES, "kind: ImageStream");
     check(Release::typical().above(text.gzip()), "image-references");
     let deep = "[".repeat(1 << 20);
