@@ -22,7 +22,7 @@ use crate::admin::watch::Watch;
 use crate::jobs::order::{Draft, Error as OrderError};
 use crate::jobs::release::Seeker;
 use crate::jobs::samples::{Samples, of_release};
-use crate::upstreams::{Login, Trust};
+use crate::upstreams::{Login, Trust, Upstreams};
 
 /// Who copies by command, as records and the log have it.
 const BY_RELEASE: &str = "mirror release";
@@ -48,16 +48,8 @@ impl Mirroring {
             None => Layout::default(),
         };
         let login = login(wanted.auth.as_ref())?;
-        let allows_unsigned = wanted.trust.allow_unsigned;
-        let trust = self.trust(wanted.trust).await?;
-        let seeker = Seeker {
-            store,
-            upstreams: &self.upstreams,
-            login: &login,
-            trust: &trust,
-            allows_unsigned,
-            now,
-        };
+        let search = self.search(wanted.trust, login, now).await?;
+        let seeker = search.seeker(store, &self.upstreams);
         let believed = Box::pin(seeker.believe(wanted.release, layout));
         let believed = watch.stop.run_until_cancelled(believed).await;
         let believed = believed.ok_or(Error::Stopped)?.map_err(Box::new)?;
@@ -67,7 +59,7 @@ impl Mirroring {
         };
         let order = {
             let believed = believed.clone();
-            self.order(login, BY_RELEASE, move |draft| {
+            self.order(search.login.clone(), BY_RELEASE, move |draft| {
                 draft.want_release(&believed)
             })
         };
@@ -98,16 +90,8 @@ impl Mirroring {
                 arch,
                 trust: given,
             } => {
-                let allows_unsigned = given.allow_unsigned;
-                let trust = self.trust(given).await?;
-                let seeker = Seeker {
-                    store,
-                    upstreams: &self.upstreams,
-                    login: &login,
-                    trust: &trust,
-                    allows_unsigned,
-                    now,
-                };
+                let search = self.search(given, login.clone(), now).await?;
+                let seeker = search.seeker(store, &self.upstreams);
                 let found = Box::pin(async {
                     let believed = seeker.believe(release, Layout::default()).await;
                     let believed = believed.map_err(Box::new)?;
@@ -150,10 +134,23 @@ impl Mirroring {
         work::mirrored(outcome, about)
     }
 
-    /// Whom to believe: who is named on the command line, and else who is configured.
-    async fn trust(&self, given: GivenTrust) -> Result<Trust, Error> {
+    /// What a release is looked for with: who is named on the command line is believed, and else who is
+    /// configured.
+    async fn search(
+        &self,
+        given: GivenTrust,
+        login: Login,
+        now: SystemTime,
+    ) -> Result<Search, Error> {
+        let allows_unsigned = given.allow_unsigned;
         let upstreams = self.upstreams.clone();
-        Ok(spawn_blocking(move || upstreams.trust().with(&given)).await??)
+        let trust = spawn_blocking(move || upstreams.trust().with(&given)).await??;
+        Ok(Search {
+            login,
+            trust,
+            allows_unsigned,
+            now,
+        })
     }
 
     /// An order of what `want` wants.
@@ -168,6 +165,27 @@ impl Mirroring {
             Ok::<_, OrderError>(draft.finish())
         });
         Ok(order.await??)
+    }
+}
+
+/// What a release is looked for with.
+struct Search {
+    login: Login,
+    trust: Trust,
+    allows_unsigned: bool,
+    now: SystemTime,
+}
+
+impl Search {
+    fn seeker<'a>(&'a self, store: &'a Store, upstreams: &'a Upstreams) -> Seeker<'a> {
+        Seeker {
+            store,
+            upstreams,
+            login: &self.login,
+            trust: &self.trust,
+            allows_unsigned: self.allows_unsigned,
+            now: self.now,
+        }
     }
 }
 
