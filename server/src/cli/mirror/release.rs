@@ -48,7 +48,7 @@ pub(super) fn samples(source: &Source, flags: MirrorSamples) -> Result<(), Failu
             text: config_map(file)?,
         },
         (None, release) => SamplesOf::Release {
-            release: named(release.as_deref().unwrap_or_default(), &flags.from)?,
+            release: of_samples(release.as_deref().unwrap_or_default(), &flags.from)?,
             arch: flags.from.arch,
             trust: trust(&flags.from)?,
         },
@@ -83,16 +83,28 @@ fn ask(source: &Source, command: &Command) -> Result<Report, Failure> {
     })
 }
 
+/// The release whose samples are wanted: one for several architectures has those of each.
+fn of_samples(text: &str, flags: &FromRelease) -> Result<ReleaseRef, Failure> {
+    let source = flags.from.clone().unwrap_or_default();
+    match ReleaseRef::parse(text, &source, flags.arch) {
+        Err(InvalidRelease::OtherArch { .. }) => ReleaseRef::parse(text, &source, None),
+        parsed => parsed,
+    }
+    .map_err(|error| refused(text, &error))
+}
+
 fn named(text: &str, flags: &FromRelease) -> Result<ReleaseRef, Failure> {
     let source = flags.from.clone().unwrap_or_default();
-    ReleaseRef::parse(text, &source, flags.arch).map_err(|error| {
-        let failure = Failure::because(format!("mirror the release {text}"), &error);
-        let failure = failure.exit(Exit::Usage);
-        match error {
-            InvalidRelease::NotOne => failure.hint("add the tag: REGISTRY/PATH:4.18.7-x86_64"),
-            _ => failure,
-        }
-    })
+    ReleaseRef::parse(text, &source, flags.arch).map_err(|error| refused(text, &error))
+}
+
+fn refused(text: &str, error: &InvalidRelease) -> Failure {
+    let failure = Failure::because(format!("mirror the release {text}"), error);
+    let failure = failure.exit(Exit::Usage);
+    match error {
+        InvalidRelease::NotOne => failure.hint("add the tag: REGISTRY/PATH:4.18.7-x86_64"),
+        _ => failure,
+    }
 }
 
 fn trust(flags: &FromRelease) -> Result<crate::admin::release::trust::GivenTrust, Failure> {
@@ -108,4 +120,33 @@ fn config_map(file: &Path) -> Result<String, Failure> {
         return Err(Failure::new(attempt()).since(because));
     }
     fs::read_to_string(file).map_err(|error| Failure::because(attempt(), &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use roadstead_mirror::openshift::Arch;
+
+    use super::*;
+
+    fn flags(arch: Arch) -> FromRelease {
+        FromRelease {
+            from: None,
+            arch: Some(arch),
+            keys: Vec::new(),
+            stores: Vec::new(),
+            allow_unsigned: false,
+        }
+    }
+
+    #[test]
+    fn samples_for_an_architecture_are_those_of_a_release_for_several_too() {
+        let flags = flags(Arch::Aarch64);
+        let multi = of_samples("4.18.7-multi", &flags).unwrap();
+        assert!(multi.to_string().ends_with(":4.18.7-multi"), "{multi}");
+        let bare = of_samples("4.18.7", &flags).unwrap();
+        assert!(bare.to_string().ends_with(":4.18.7-aarch64"), "{bare}");
+        let mistaken = named("4.18.7-multi", &flags).unwrap_err();
+        assert_eq!(mistaken.exit, Exit::Usage);
+        assert_eq!(of_samples("a b", &flags).unwrap_err().exit, Exit::Usage);
+    }
 }
