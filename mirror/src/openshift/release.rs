@@ -46,14 +46,22 @@ impl Release {
             release: name.to_string(),
         })?;
         let here = Content::Held(held);
-        let is_here = here.manifest(&Reference::Digest(digest)).await?.is_some();
-        let content = if is_here { here } else { remote };
-        let (arch, image) = read(&content, digest, manifest).await?;
+        let is_here = matches!(here.manifest(&Reference::Digest(digest)).await, Ok(Some(_)));
+        let read_here = if is_here {
+            read(&here, digest, Arc::clone(&manifest)).await.ok()
+        } else {
+            None
+        };
+        // What is here and cannot be read is about to be brought again.
+        let (arch, payload) = match read_here {
+            Some(read) => read,
+            None => read(&remote, digest, manifest).await?,
+        };
         Ok(Self {
-            payload: payload_of(&content, &image).await?,
             name,
             digest,
             arch,
+            payload,
         })
     }
 
@@ -94,8 +102,18 @@ impl Release {
     }
 }
 
-/// What a release is for, and the image that its payload is read from.
+/// What a release is for, and what it consists of.
 async fn read(
+    content: &Content,
+    digest: Digest,
+    manifest: Arc<Manifest>,
+) -> Result<(Arch, Payload), FindError> {
+    let (arch, image) = image(content, digest, manifest).await?;
+    Ok((arch, payload_of(content, &image).await?))
+}
+
+/// What a release is for, and the image that its payload is read from.
+async fn image(
     content: &Content,
     digest: Digest,
     manifest: Arc<Manifest>,

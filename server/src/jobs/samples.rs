@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use roadstead_mirror::openshift::{
-    Arch, Content, InvalidSamples, Payload, ReadError, Streams, image_of, sample_place,
+    Arch, Content, InvalidSamples, ReadError, Streams, image_of, sample_place,
 };
-use roadstead_storage::oci::{Reference, RepoName};
+use roadstead_storage::oci::{Digest, Reference, RepoName};
 use roadstead_storage::{Error as StoreError, Store};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -159,40 +159,38 @@ pub(crate) async fn of_release(
     arch: Option<Arch>,
 ) -> Result<Streams, Error> {
     let arch = arch.unwrap_or(believed.arch());
-    let (content, reference) = operator(seeker, believed).await?;
-    let found = content.manifest(&reference).await?;
+    let component = believed.payload().component(OPERATOR);
+    let image = component.ok_or(Error::NoOperator)?.image();
+    let here = Content::Held(seeker.store.repo(&believed.layout.components));
+    // What is here and cannot be read is about to be brought again.
+    if let Ok(streams) = read(&here, image.digest(), arch).await {
+        return Ok(streams);
+    }
+    let (upstreams, login) = (seeker.upstreams.clone(), seeker.login.clone());
+    let registry = image.registry().to_owned();
+    let remote = spawn_blocking(move || upstreams.remote(&registry, &login)).await??;
+    let there = Content::Remote {
+        client: remote.client,
+        repo: image.repository().clone(),
+    };
+    read(&there, image.digest(), arch).await
+}
+
+/// Reads the streams from the operator's image.
+async fn read(content: &Content, digest: Digest, arch: Arch) -> Result<Streams, Error> {
+    let found = content.manifest(&Reference::Digest(digest)).await?;
     let (digest, manifest) = found.ok_or(Error::NoOperator)?;
     let architecture = match arch {
         Arch::Multi => None,
         arch => Some(arch.of_images()),
     };
     // An operator that is not for this architecture has the streams for it all the same.
-    let image = match image_of(&content, digest, manifest.clone(), architecture).await {
-        Err(ReadError::NotAnImage) => image_of(&content, digest, manifest, None).await,
+    let image = match image_of(content, digest, manifest.clone(), architecture).await {
+        Err(ReadError::NotAnImage) => image_of(content, digest, manifest, None).await,
         image => image,
     };
     let (_, image) = image?;
-    Ok(Streams::of_operator(&content, &image, arch).await?)
-}
-
-/// Where the operator's image is.
-async fn operator(seeker: Seeker<'_>, believed: &Believed) -> Result<(Content, Reference), Error> {
-    let payload: &Payload = believed.payload();
-    let component = payload.component(OPERATOR).ok_or(Error::NoOperator)?;
-    let image = component.image();
-    let reference = Reference::Digest(image.digest());
-    let here = Content::Held(seeker.store.repo(&believed.layout.components));
-    if here.manifest(&reference).await?.is_some() {
-        return Ok((here, reference));
-    }
-    let (upstreams, login) = (seeker.upstreams.clone(), seeker.login.clone());
-    let registry = image.registry().to_owned();
-    let remote = spawn_blocking(move || upstreams.remote(&registry, &login)).await??;
-    let content = Content::Remote {
-        client: remote.client,
-        repo: image.repository().clone(),
-    };
-    Ok((content, reference))
+    Ok(Streams::of_operator(content, &image, arch).await?)
 }
 
 /// Why it is not known which samples there are.

@@ -1,6 +1,7 @@
 //! `mirror release`: where all of a payload lies afterwards, what is told of it, and what is fetched.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use harness::openshift::{Release, name, signature_tag};
 use harness::{Digest, Format, Image};
@@ -46,6 +47,27 @@ fn a_release_lies_where_clusters_look_for_it_with_a_server_and_without() {
         digests.insert(release.digest());
         assert_eq!(digests, release.digests(), "lists with one child included");
     }
+}
+
+#[test]
+fn a_layer_that_was_lost_here_comes_again() {
+    let release = Release::typical().build();
+    let Some(world) = World::of(&release) else {
+        return;
+    };
+    world.mirror(&["release", "4.18.7-x86_64"]).ok();
+    // The one with the documents of the release, and the one with the streams of samples.
+    let operator = release.component("cluster-samples-operator");
+    let top = Digest::of(release.image.layers.last().expect("layers"));
+    for lost in [top, operator.blobs.last().expect("layers").digest()] {
+        let hex = lost.as_str().strip_prefix("sha256:").expect("sha256");
+        let blobs = world.registry.data().join("blobs/sha256");
+        fs::remove_file(blobs.join(&hex[..2]).join(hex)).expect("it was here");
+    }
+    world.mirror(&["samples", "4.18.7-x86_64"]).ok();
+    world.mirror(&["release", "4.18.7-x86_64"]).ok();
+    world.check_that_it_is_here(&release, name::OUR_RELEASES, name::OUR_COMPONENTS);
+    world.registry.finish();
 }
 
 #[test]
