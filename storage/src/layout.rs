@@ -161,9 +161,18 @@ impl Layout {
     }
 
     /// What no repository refers to and a copy of the data directory has to have all the same: files,
-    /// and directories of files, replaced whole.
-    pub(crate) fn kept_for_others(&self) -> [PathBuf; 4] {
-        ["signatures", "certs", "users.htpasswd", "admin-password"].map(|name| self.root.join(name))
+    /// and directories of files, replaced whole. Of the notes those on what lies here; a copy has had no
+    /// jobs.
+    pub(crate) fn kept_for_others(&self) -> [PathBuf; 6] {
+        [
+            "signatures",
+            "certs",
+            "users.htpasswd",
+            "admin-password",
+            "state/releases",
+            "state/samples",
+        ]
+        .map(|name| self.root.join(name))
     }
 
     /// A fresh name in `tmp/`.

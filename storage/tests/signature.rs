@@ -161,9 +161,13 @@ async fn upkeep_leaves_them_alone_and_a_backup_has_them() {
         .await
         .expect("collects");
     assert_eq!(held(&it.store).await, ["one", "two"]);
+    let note = it.store.keep_note("releases", "4.18.7", b"a note".to_vec());
+    note.await.expect("is noted");
     let copy = it.dir.path().join("copy");
     let backed_up = it.store.backup(copy.clone(), Arc::default(), |_| {}).await;
     assert!(backed_up.expect("backs up").is_complete());
     let copied = Store::open(Config::new(copy)).await.expect("opens");
     assert_eq!(held(&copied).await, ["one", "two"]);
+    let note = copied.note("releases", "4.18.7").await.expect("reads");
+    assert_eq!(note.as_deref(), Some(b"a note".as_slice()));
 }
