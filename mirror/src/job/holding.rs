@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use roadstead_storage::oci::{Digest, Manifest, Reference, Tag};
-use roadstead_storage::{Origin, Repo, Store, TagState};
+use roadstead_storage::{Error as StoreError, Origin, Repo, Store, TagState};
 
 use super::failure::Failure;
 use super::image::{Need, Node};
@@ -85,23 +85,23 @@ impl Holding {
         needs.sort_unstable_by_key(|need| need.blob);
         needs.dedup_by_key(|need| need.blob);
         for need in &mut needs {
-            need.is_here = self.has_blob(need.blob).await?;
+            need.is_here = has_blob(&self.store, &self.repo, need.blob).await?;
         }
         Ok(needs)
     }
+}
 
-    /// Whether a blob is in the store, in this repository or in another one.
-    async fn has_blob(&self, blob: Digest) -> Result<bool, Failure> {
-        if self.repo.blob_size(blob).await?.is_some() {
+/// Whether a blob is in the store, in this repository or in another one.
+pub(crate) async fn has_blob(store: &Store, repo: &Repo, blob: Digest) -> Result<bool, StoreError> {
+    if repo.blob_size(blob).await?.is_some() {
+        return Ok(true);
+    }
+    for holder in store.repositories_holding(blob, HOLDERS).await {
+        if store.repo(&holder).blob_size(blob).await?.is_some() {
             return Ok(true);
         }
-        for holder in self.store.repositories_holding(blob, HOLDERS).await {
-            if self.store.repo(&holder).blob_size(blob).await?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
+    Ok(false)
 }
 
 /// Whether a manifest is in a repository and will not be trimmed.

@@ -14,7 +14,7 @@ mod event;
 pub(crate) mod failure;
 mod find;
 mod graph;
-mod holding;
+pub(crate) mod holding;
 mod image;
 mod order;
 mod outcome;

@@ -22,7 +22,7 @@ use crate::upstreams::Unusable;
 /// Under which subject the store keeps notes of samples.
 const SUBJECT: &str = "samples";
 /// The component whose image has the streams.
-const OPERATOR: &str = "cluster-samples-operator";
+pub(crate) const OPERATOR: &str = "cluster-samples-operator";
 
 /// The samples of one release, or of one cluster's config map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

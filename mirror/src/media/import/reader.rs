@@ -10,6 +10,7 @@ use roadstead_storage::{Origin, Repo, Store};
 use serde::Deserialize;
 
 use super::Need;
+use crate::job::holding::has_blob;
 use crate::media::failure::Failure;
 use crate::media::graph::{Manifests, Node, blobs, parse};
 use crate::media::survey::{Survey, small};
@@ -19,8 +20,6 @@ use crate::media::tree::Tree;
 const MAX_CONFIG: u64 = 4 * 1024 * 1024;
 /// What the configuration of a release image has.
 const RELEASE_LABEL: &str = "io.openshift.release";
-/// How many repositories that may have a blob are asked for it.
-const HOLDERS: usize = 4;
 
 /// Reads for one repository.
 pub(super) struct Reader<'a, T> {
@@ -58,7 +57,7 @@ impl<T: Tree> Reader<'_, T> {
     pub(super) async fn needs(&self, nodes: &[Node]) -> Result<Vec<Need>, Failure> {
         let mut needs = Vec::new();
         for (blob, size) in blobs(nodes) {
-            let is_here = self.has_blob(blob).await?;
+            let is_here = has_blob(self.store, &self.repo, blob).await?;
             let need = Need {
                 blob,
                 size,
@@ -119,18 +118,6 @@ impl<T: Tree> Reader<'_, T> {
             Ok(place) => small(self.tree, &place.path, place.size).await,
             Err(_) => Ok(Vec::new()),
         }
-    }
-
-    async fn has_blob(&self, blob: Digest) -> Result<bool, Failure> {
-        if self.repo.blob_size(blob).await?.is_some() {
-            return Ok(true);
-        }
-        for holder in self.store.repositories_holding(blob, HOLDERS).await {
-            if self.store.repo(&holder).blob_size(blob).await?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }
 

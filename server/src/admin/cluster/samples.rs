@@ -13,10 +13,7 @@ use super::error::Error;
 use super::release::Held;
 use crate::admin::command::WantedFacts;
 use crate::cluster::facts::Samples;
-use crate::jobs::samples::{Samples as Copied, kept};
-
-/// What the operator is called in a release.
-const OPERATOR: &str = "cluster-samples-operator";
+use crate::jobs::samples::{OPERATOR, Samples as Copied, kept};
 
 /// The samples of the releases that were asked for, under this prefix, or where `mirror samples` put them;
 /// nothing where there are none.

@@ -69,6 +69,20 @@ pub(in crate::cli) enum Mirror {
     },
 }
 
+/// Flags of every command that copies from other registries.
+#[derive(Debug, Group)]
+pub(in crate::cli) struct Copying {
+    /// Log in with what this file says [default: as podman and docker, where the configuration says
+    /// nothing]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) authfile: Option<PathBuf>,
+    /// Only say what would be copied, and how much that is
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) format: Format,
+}
+
 /// Flags of `mirror image`.
 #[derive(Debug, Group)]
 pub(in crate::cli) struct Image {
@@ -91,15 +105,8 @@ pub(in crate::cli) struct Image {
     /// Pass over what the registry does not have
     #[arg(long)]
     pub(in crate::cli) skip_missing: bool,
-    /// Log in with what this file says [default: as podman and docker, where the configuration says
-    /// nothing]
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) authfile: Option<PathBuf>,
-    /// Only say what would be copied, and how much that is
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
     #[command(flatten)]
-    pub(in crate::cli) format: Format,
+    pub(in crate::cli) copying: Copying,
 }
 
 /// Which release is meant, and whom to believe that it is one.
@@ -136,15 +143,8 @@ pub(in crate::cli) struct MirrorRelease {
     /// openshift/release for the components]
     #[arg(long, value_name = "REPO")]
     pub(in crate::cli) to: Option<Destination>,
-    /// Log in with what this file says [default: as podman and docker, where the configuration says
-    /// nothing]
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) authfile: Option<PathBuf>,
-    /// Only say what would be copied, and how much that is
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
     #[command(flatten)]
-    pub(in crate::cli) format: Format,
+    pub(in crate::cli) copying: Copying,
 }
 
 /// Flags of `mirror samples`.
@@ -167,13 +167,6 @@ pub(in crate::cli) struct MirrorSamples {
     /// Put them below this name here
     #[arg(long, value_name = "PREFIX")]
     pub(in crate::cli) to: Option<RepoName>,
-    /// Log in with what this file says [default: as podman and docker, where the configuration says
-    /// nothing]
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) authfile: Option<PathBuf>,
-    /// Only say what would be copied, and how much that is
-    #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
     #[command(flatten)]
-    pub(in crate::cli) format: Format,
+    pub(in crate::cli) copying: Copying,
 }

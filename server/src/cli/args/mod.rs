@@ -18,7 +18,7 @@ use roadstead_storage::oci::RepoName;
 
 pub(super) use self::format::Format;
 pub(super) use self::media::{MediaExport, MediaImport};
-pub(super) use self::mirror::{FromRelease, Image, Mirror, MirrorRelease, MirrorSamples};
+pub(super) use self::mirror::{Copying, FromRelease, Image, Mirror, MirrorRelease, MirrorSamples};
 pub(super) use self::release::{Extract, Release, Verify};
 use crate::admin::command::RepoTarget;
 use crate::auth::config::Anonymous;

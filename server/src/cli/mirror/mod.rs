@@ -18,7 +18,7 @@ use crate::admin::command::{Command, WantedJobs};
 use crate::admin::failure::{Exit, Failure};
 use crate::admin::report::Report;
 use crate::admin::wanted::{Destination, Wanted};
-use crate::cli::args::{Format, Image, Mirror};
+use crate::cli::args::{Copying, Format, Image, Mirror};
 use crate::cli::print;
 use crate::cli::progress::Lines;
 use crate::config::Source;
@@ -61,13 +61,17 @@ pub(super) fn run(source: &Source, command: Mirror) -> Result<(), Failure> {
 }
 
 fn image(source: &Source, flags: Image) -> Result<(), Failure> {
-    let (format, dry_run) = (flags.format, flags.dry_run);
+    let Copying {
+        authfile,
+        dry_run,
+        format,
+    } = flags.copying;
     let (named, to) = named(&flags.images)?;
     let listed = match &flags.file {
         Some(file) => list::read(file)?,
         None => Vec::new(),
     };
-    let auth = authfile::find(flags.authfile.as_deref(), &source.environment)?;
+    let auth = authfile::find(authfile.as_deref(), &source.environment)?;
     let command = Command::MirrorImage(Wanted {
         named,
         to,

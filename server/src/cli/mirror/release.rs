@@ -12,7 +12,7 @@ use crate::admin::command::Command;
 use crate::admin::failure::{Exit, Failure};
 use crate::admin::report::Report;
 use crate::admin::wanted::{SamplesOf, WantedRelease, WantedSamples, WantedStreams};
-use crate::cli::args::{FromRelease, MirrorRelease, MirrorSamples};
+use crate::cli::args::{Copying, FromRelease, MirrorRelease, MirrorSamples};
 use crate::cli::mirror::{advice, authfile, shown, text, wait};
 use crate::cli::print;
 use crate::cli::trust_files;
@@ -26,13 +26,17 @@ const MAX_CONFIG_MAP: u64 = 1024 * 1024;
 /// # Errors
 /// Says what was attempted and why it failed, and of what was done in part, that it was.
 pub(super) fn release(source: &Source, flags: MirrorRelease) -> Result<(), Failure> {
-    let format = flags.format;
+    let Copying {
+        authfile,
+        dry_run,
+        format,
+    } = flags.copying;
     let command = Command::MirrorRelease(Box::new(WantedRelease {
         release: named(&flags.release, &flags.from)?,
         to: flags.to,
         trust: trust(&flags.from)?,
-        dry_run: flags.dry_run,
-        auth: authfile::find(flags.authfile.as_deref(), &source.environment)?,
+        dry_run,
+        auth: authfile::find(authfile.as_deref(), &source.environment)?,
     }));
     shown(ask(source, &command)?, format)
 }
@@ -42,7 +46,11 @@ pub(super) fn release(source: &Source, flags: MirrorRelease) -> Result<(), Failu
 /// # Errors
 /// As [`release`].
 pub(super) fn samples(source: &Source, flags: MirrorSamples) -> Result<(), Failure> {
-    let format = flags.format;
+    let Copying {
+        authfile,
+        dry_run,
+        format,
+    } = flags.copying;
     let listed_by = match (&flags.configmap, &flags.release) {
         (Some(file), _) => SamplesOf::ConfigMap {
             text: config_map(file)?,
@@ -62,8 +70,8 @@ pub(super) fn samples(source: &Source, flags: MirrorSamples) -> Result<(), Failu
         listed_by,
         streams,
         to: flags.to,
-        dry_run: flags.dry_run,
-        auth: authfile::find(flags.authfile.as_deref(), &source.environment)?,
+        dry_run,
+        auth: authfile::find(authfile.as_deref(), &source.environment)?,
     }));
     match ask(source, &command)? {
         Report::Streams(streams) if format.json => print::json(&streams),
