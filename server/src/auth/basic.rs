@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::auth::name::UserName;
 use crate::auth::password::{Password, PasswordHash};
-use crate::auth::table::Account;
+use crate::auth::table::Known;
 use crate::auth::users::Users;
 
 /// How many cores logins may take from transfers.
@@ -68,22 +68,23 @@ impl Basic {
     ///
     /// # Cancel safety
     /// May be dropped; a hash in progress keeps its permit until it is done.
-    pub(crate) async fn verify(&self, name: &str, password: Password) -> Result<Account, Refused> {
-        let account = name
-            .parse()
-            .ok()
-            .and_then(|name: UserName| self.users.find(&name));
+    pub(crate) async fn verify(
+        &self,
+        name: &str,
+        password: Password,
+    ) -> Result<Arc<Known>, Refused> {
+        let account = self.find(name);
         let login = account
             .as_ref()
             .map(|account| self.login(account, &password));
         if let (Some(account), Some(login)) = (&account, &login)
             && self.seen().logins.contains(login)
         {
-            return Ok(account.clone());
+            return Ok(Arc::clone(account));
         }
         let hash = account
             .as_ref()
-            .map_or_else(PasswordHash::decoy, |found| found.hash.clone());
+            .map_or_else(PasswordHash::decoy, |found| found.account.hash.clone());
         let is_right = self.matches(hash, password).await?;
         match (account, login) {
             (Some(account), Some(login)) if is_right => {
@@ -92,6 +93,18 @@ impl Basic {
             }
             _ => Err(Refused::Wrong),
         }
+    }
+
+    /// As [`Basic::verify`] of a login that was right before; `None` says nothing about it.
+    pub(crate) fn recognise(&self, name: &str, password: &Password) -> Option<Arc<Known>> {
+        let account = self.find(name)?;
+        let login = self.login(&account, password);
+        self.seen().logins.contains(&login).then_some(account)
+    }
+
+    fn find(&self, name: &str) -> Option<Arc<Known>> {
+        let name: UserName = name.parse().ok()?;
+        self.users.find(&name)
     }
 
     async fn matches(&self, hash: PasswordHash, password: Password) -> Result<bool, Refused> {
@@ -108,9 +121,9 @@ impl Basic {
 
     /// What is remembered of a right login: a keyed hash over the state of the account, whose length
     /// is fixed, and the password.
-    fn login(&self, account: &Account, password: &Password) -> [u8; 32] {
+    fn login(&self, account: &Known, password: &Password) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
-        context.update(account.generation().as_bytes());
+        context.update(account.generation.as_bytes());
         context.update(password.expose().as_bytes());
         let tag = context.sign();
         tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
@@ -153,6 +166,7 @@ pub(crate) struct NoRandomness;
 mod tests {
     use super::*;
     use crate::auth::role::Role;
+    use crate::auth::table::Account;
 
     fn password(text: &str) -> Password {
         Password::new(text.to_owned()).unwrap()
@@ -183,6 +197,7 @@ mod tests {
                 .verify("ann", password("secret"))
                 .await
                 .unwrap()
+                .account
                 .name
                 .as_str(),
             "ann"
@@ -222,13 +237,13 @@ mod tests {
         let (_data, users, basic) = basic();
         let ann = basic.verify("ann", password("secret")).await.unwrap();
         users
-            .set_password(&ann.name, password("other").hash().unwrap())
+            .set_password(&ann.account.name, password("other").hash().unwrap())
             .unwrap();
         assert_eq!(
             basic.verify("ann", password("secret")).await.unwrap_err(),
             Refused::Wrong
         );
-        users.remove(&ann.name).unwrap();
+        users.remove(&ann.account.name).unwrap();
         assert_eq!(
             basic.verify("ann", password("other")).await.unwrap_err(),
             Refused::Wrong

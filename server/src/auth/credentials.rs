@@ -21,11 +21,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// A proof of who somebody is, not yet verified.
 #[derive(Clone)]
-pub(crate) enum Credentials {
+pub(crate) enum Credentials<'a> {
     /// None.
     Anonymous,
     /// A token.
-    Bearer(String),
+    Bearer(&'a str),
     /// A name and a password.
     Password {
         /// As sent; it may be no user name at all.
@@ -35,13 +35,13 @@ pub(crate) enum Credentials {
     },
 }
 
-impl Credentials {
+impl<'a> Credentials<'a> {
     /// Reads the header. An empty name with an empty password is what podman sends where it has
     /// nothing to send, and stands for no login.
     ///
     /// # Errors
     /// [`Malformed`] when there is a header that is neither scheme, or more than one.
-    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Malformed> {
+    pub(crate) fn from_headers(headers: &'a HeaderMap) -> Result<Self, Malformed> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let value = match (values.next(), values.next()) {
             (None, _) => return Ok(Self::Anonymous),
@@ -51,7 +51,7 @@ impl Credentials {
         let (scheme, rest) = value.trim().split_once(' ').ok_or(Malformed)?;
         let rest = rest.trim_start();
         if scheme.eq_ignore_ascii_case("bearer") {
-            Ok(Self::Bearer(rest.to_owned()))
+            Ok(Self::Bearer(rest))
         } else if scheme.eq_ignore_ascii_case("basic") {
             let text = BASE64.decode(rest).map_err(|_| Malformed)?;
             let text = String::from_utf8(text).map_err(|_| Malformed)?;
@@ -74,7 +74,7 @@ impl Credentials {
     }
 }
 
-impl Debug for Credentials {
+impl Debug for Credentials<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Anonymous => "Anonymous",
@@ -123,7 +123,8 @@ mod tests {
         check("Basic Og==", "nobody");
         check("Basic YW5uOg==", "ann ");
         check("Basic OnNlY3JldA==", " secret");
-        let nothing = Credentials::from_headers(&HeaderMap::new());
+        let none = HeaderMap::new();
+        let nothing = Credentials::from_headers(&none);
         assert!(matches!(nothing, Ok(Credentials::Anonymous)));
     }
 

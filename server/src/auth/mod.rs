@@ -13,6 +13,7 @@ pub(crate) mod grant;
 pub(crate) mod name;
 pub(crate) mod password;
 pub(crate) mod pattern;
+mod remembered;
 pub(crate) mod role;
 mod scope;
 pub(crate) mod table;
@@ -33,8 +34,8 @@ use crate::auth::config::Config;
 use crate::auth::credentials::{Credentials, Malformed};
 use crate::auth::grant::{Caller, Denied, Grant, Identity, Listing, Policy, Right};
 use crate::auth::scope::Reach;
-use crate::auth::table::Account;
-use crate::auth::token::{Holder, SERVICE, Tokens};
+use crate::auth::table::Known;
+use crate::auth::token::{Holder, SERVICE, Tokens, Verified};
 use crate::auth::users::Users;
 
 /// Everything about who may do what. Cheap to clone.
@@ -110,13 +111,30 @@ impl Authenticator {
         match Credentials::from_headers(headers)? {
             Credentials::Anonymous => Ok(Caller::direct(Identity::Anonymous)),
             Credentials::Bearer(token) => {
-                let verified = self.0.tokens.verify(&token, self.now());
-                let (holder, reach) = verified.map_err(|_| AuthError::Token)?;
-                Ok(Caller::with_token(self.identity(&holder)?, reach))
+                let verified = self.0.tokens.verify(token, self.now());
+                let verified = verified.map_err(|_| AuthError::Token)?;
+                self.bearer(&verified).ok_or(AuthError::Token)
             }
             Credentials::Password { name, password } => {
                 let account = self.0.basic.verify(&name, password).await?;
                 Ok(Caller::direct(identity(&account)))
+            }
+        }
+    }
+
+    /// Who makes a request, where that is known without waiting and without a doubt: the credentials were
+    /// good a moment ago and are still, or there are none. Else [`Authenticator::authenticate`] has to be
+    /// asked.
+    pub(crate) fn recognise(&self, headers: &HeaderMap) -> Option<Caller> {
+        match Credentials::from_headers(headers).ok()? {
+            Credentials::Anonymous => Some(Caller::direct(Identity::Anonymous)),
+            Credentials::Bearer(token) => {
+                let verified = self.0.tokens.remembered(token, self.now())?;
+                self.bearer(&*verified.ok()?)
+            }
+            Credentials::Password { name, password } => {
+                let known = self.0.basic.recognise(&name, &password)?;
+                Some(Caller::direct(identity(&known)))
             }
         }
     }
@@ -166,26 +184,26 @@ impl Authenticator {
     ) -> Result<TokenAnswer, AuthError> {
         let Rules { policy, token_life } = self.rules();
         let now = self.now();
-        let (credentials, refresh) = match request.proof {
+        let (credentials, refresh) = match &request.proof {
             Proof::Header => (Credentials::from_headers(headers)?, None),
             Proof::Password { username, password } => {
-                (Credentials::password(&username, &password), None)
+                (Credentials::password(username, password), None)
             }
-            Proof::Refresh { token } => (Credentials::Bearer(token.clone()), Some(token)),
+            Proof::Refresh { token } => (Credentials::Bearer(token), Some(token.clone())),
         };
         let holder: Holder = match credentials {
             Credentials::Anonymous => None,
             Credentials::Password { name, password } => {
                 let account = self.0.basic.verify(&name, password).await?;
-                Some((account.name.clone(), account.generation()))
+                Some((account.account.name.clone(), account.generation.clone()))
             }
             // An access token must not beget another: it would never end.
             Credentials::Bearer(token) => {
-                let verified = self.0.tokens.verify_refresh(&token, now);
+                let verified = self.0.tokens.verify_refresh(token, now);
                 verified.map_err(|_| AuthError::Credentials)?
             }
         };
-        let identity = self.identity(&holder).map_err(|_| AuthError::Credentials)?;
+        let identity = self.identity(&holder).ok_or(AuthError::Credentials)?;
         let asked = Reach::parse(request.scopes.iter().map(String::as_str));
         let reach = policy.narrow(&identity, asked);
         let token = self.0.tokens.access(&holder, &reach, now, token_life);
@@ -212,16 +230,20 @@ impl Authenticator {
         })
     }
 
+    /// Who comes with a token, if the account is still in the state that it was given to.
+    fn bearer(&self, verified: &Verified) -> Option<Caller> {
+        let identity = self.identity(&verified.holder)?;
+        Some(Caller::with_token(identity, Arc::clone(&verified.reach)))
+    }
+
     /// The identity behind a token: as the account is now, if it is still in the state that the
     /// token was given to.
-    fn identity(&self, holder: &Holder) -> Result<Identity, AuthError> {
+    fn identity(&self, holder: &Holder) -> Option<Identity> {
         let Some((name, generation)) = holder else {
-            return Ok(Identity::Anonymous);
+            return Some(Identity::Anonymous);
         };
-        match self.0.users.find(name) {
-            Some(account) if account.generation() == *generation => Ok(identity(&account)),
-            _ => Err(AuthError::Token),
-        }
+        let known = self.0.users.find(name)?;
+        (known.generation == *generation).then(|| identity(&known))
     }
 
     fn rules(&self) -> Rules {
@@ -237,7 +259,8 @@ impl Authenticator {
     }
 }
 
-fn identity(account: &Account) -> Identity {
+fn identity(known: &Known) -> Identity {
+    let account = &known.account;
     Identity::User {
         name: account.name.clone(),
         role: account.role,

@@ -47,6 +47,25 @@ impl Display for Account {
     }
 }
 
+/// An account in the state that it is in, and the name of that state: requests ask for it all the time.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// The account.
+    pub(crate) account: Account,
+    /// Of this state of it.
+    pub(crate) generation: Generation,
+}
+
+impl From<Account> for Known {
+    fn from(account: Account) -> Self {
+        let generation = account.generation();
+        Self {
+            account,
+            generation,
+        }
+    }
+}
+
 /// A state of an account, between two changes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Generation(String);

@@ -14,6 +14,7 @@ use crate::auth::grant::Denied;
 use crate::auth::grant::{Pull, Push};
 use crate::auth::password::Password;
 use crate::auth::role::Role;
+use crate::auth::table::Account;
 
 struct Fixture {
     auth: Authenticator,
@@ -237,6 +238,56 @@ async fn tokens_end_with_the_password_and_with_the_account() {
         .unwrap();
     f.auth.0.users.remove(&ann).unwrap();
     assert!(matches!(f.caller(&answer).await, Err(AuthError::Token)));
+}
+
+#[tokio::test]
+async fn only_who_came_before_and_may_still_come_is_recognised() {
+    let f = fixture("anonymous = 'none'");
+    let ann = "ann".parse().unwrap();
+    let answer = f
+        .ask(&basic("ann:secret"), Proof::Header, &["repository:a:pull"])
+        .await
+        .unwrap();
+    let token = header(&format!("Bearer {}", answer["token"].as_str().unwrap()));
+    let logins = [token, basic("ann:secret")];
+    assert!(f.auth.recognise(&logins[0]).is_none(), "not verified yet");
+    f.auth.authenticate(&logins[0]).await.unwrap();
+    let a = "a".parse().unwrap();
+    for login in &logins {
+        let caller = f.auth.recognise(login).unwrap();
+        assert_eq!(caller.principal().as_str(), "user:ann");
+        assert!(f.auth.grant::<Pull>(&caller, &a).is_ok());
+        f.auth.reload(&config(
+            "[[rule]]\nwho = ['bob']\nrepositories = ['**']\nmay = ['pull']",
+        ));
+        assert!(
+            f.auth.grant::<Pull>(&caller, &a).is_err(),
+            "by the rules as they are"
+        );
+        f.auth.reload(&config("anonymous = 'none'"));
+    }
+    for stranger in [
+        basic("ann:other"),
+        basic("bob:secret"),
+        header("Bearer x"),
+        header("x"),
+    ] {
+        assert!(f.auth.recognise(&stranger).is_none());
+    }
+
+    let before = f.auth.0.users.list();
+    let hash = Password::new("other".to_owned()).unwrap().hash().unwrap();
+    f.auth.0.users.set_password(&ann, hash).unwrap();
+    let changed = |login| f.auth.recognise(login).is_none();
+    assert!(logins.iter().all(changed), "the password is another");
+    f.auth.0.users.remove(&ann).unwrap();
+    assert!(logins.iter().all(changed), "the account is gone");
+    let [account] = before.try_into().unwrap();
+    f.auth.0.users.add(account).unwrap();
+    assert!(!logins.iter().any(changed), "it is as it was");
+    *f.now.lock().unwrap() += Duration::from_mins(5);
+    assert!(changed(&logins[0]), "a token ends");
+    assert!(!changed(&logins[1]), "and a password does not");
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 //! says who was given what and for which state of the account. Both kinds are stateless, and both die
 //! with that state. Invariant: neither kind is ever taken for the other.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -15,6 +17,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::auth::name::UserName;
+use crate::auth::remembered::Remembered;
 use crate::auth::scope::{Access, Reach};
 use crate::auth::table::Generation;
 
@@ -36,6 +39,18 @@ pub(crate) struct Tokens {
     signing: EncodingKey,
     verifying: DecodingKey,
     header: Header,
+    remembered: Remembered<Verified>,
+}
+
+/// What an access token of ours says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Verified {
+    /// Whose it is.
+    pub(crate) holder: Holder,
+    /// How far it reaches.
+    pub(crate) reach: Arc<Reach>,
+    /// When it is good, in seconds since 1970.
+    good: Range<u64>,
 }
 
 /// The holder of a token: an account in the state that the token was given to, or nobody.
@@ -50,6 +65,7 @@ impl Tokens {
             signing: EncodingKey::from_ec_der(key.signing_key_pkcs8()),
             verifying: DecodingKey::from_ec_der(key.public_point()),
             header,
+            remembered: Remembered::new(),
         }
     }
 
@@ -78,14 +94,36 @@ impl Tokens {
         self.sign(&Common::new(REFRESH, holder, now, REFRESH_LIFE))
     }
 
-    /// Whose access token this is, and how far it reaches.
+    /// What this access token says. Its signature is checked the first time.
     ///
     /// # Errors
     /// When it is not ours, not an access token, or not good now.
-    pub(crate) fn verify(&self, token: &str, now: SystemTime) -> Result<(Holder, Reach), Invalid> {
-        let claims: AccessClaims = self.decode(token, SERVICE)?;
-        let reach = claims.access.as_slice().into();
-        Ok((claims.common.holder(now)?, reach))
+    pub(crate) fn verify(&self, token: &str, now: SystemTime) -> Result<Arc<Verified>, Invalid> {
+        if let Some(known) = self.remembered(token, now) {
+            return known;
+        }
+        let AccessClaims { common, access } = self.decode(token, SERVICE)?;
+        let good = common.good();
+        let verified = Arc::new(Verified {
+            reach: Arc::new(access.as_slice().into()),
+            holder: common.holder(now)?,
+            good,
+        });
+        let (end, now) = (verified.good.end, seconds(now));
+        self.remembered
+            .remember(token, Arc::clone(&verified), end, now);
+        Ok(verified)
+    }
+
+    /// As [`Tokens::verify`], of a token that was verified before; else `None`.
+    pub(crate) fn remembered(
+        &self,
+        token: &str,
+        now: SystemTime,
+    ) -> Option<Result<Arc<Verified>, Invalid>> {
+        let verified = self.remembered.find(token)?;
+        let is_good = verified.good.contains(&seconds(now));
+        Some(if is_good { Ok(verified) } else { Err(Invalid) })
     }
 
     /// Whose refresh token this is.
@@ -162,8 +200,12 @@ impl Common {
         }
     }
 
+    fn good(&self) -> Range<u64> {
+        self.nbf..self.exp
+    }
+
     fn holder(self, now: SystemTime) -> Result<Holder, Invalid> {
-        if !(self.nbf..self.exp).contains(&seconds(now)) {
+        if !self.good().contains(&seconds(now)) {
             return Err(Invalid);
         }
         match self.generation {
@@ -256,17 +298,20 @@ mod tests {
     #[test]
     fn a_token_says_who_it_was_given_to_and_what_for() {
         let f = fixture();
-        assert_eq!(
-            f.tokens.verify(&f.token(), f.now),
-            Ok((f.holder.clone(), f.reach.clone()))
-        );
+        let token = f.token();
+        for _ in 0..2 {
+            let verified = f.tokens.verify(&token, f.now).unwrap();
+            assert_eq!(verified.holder, f.holder);
+            assert_eq!(*verified.reach, f.reach);
+        }
         let nobody = f
             .tokens
             .access(&None, &Reach::default(), f.now, LIFE)
             .unwrap();
+        let verified = f.tokens.verify(&nobody, f.now).unwrap();
         assert_eq!(
-            f.tokens.verify(&nobody, f.now),
-            Ok((None, Reach::default()))
+            (&verified.holder, &*verified.reach),
+            (&None, &Reach::default())
         );
     }
 
@@ -299,6 +344,39 @@ mod tests {
         assert!(f.tokens.verify(&token, f.now + LIFE - second).is_ok());
         assert!(f.tokens.verify(&token, f.now + LIFE).is_err());
         assert!(f.tokens.verify(&token, f.now - second).is_err());
+    }
+
+    #[test]
+    fn a_remembered_token_is_good_as_long_as_it_would_be_and_in_every_byte() {
+        let f = fixture();
+        let (token, second) = (f.token(), Duration::from_secs(1));
+        assert_eq!(f.tokens.remembered(&token, f.now), None);
+        f.tokens.verify(&token, f.now).unwrap();
+        assert!(matches!(f.tokens.remembered(&token, f.now), Some(Ok(_))));
+        for not_now in [f.now + LIFE, f.now - second] {
+            assert_eq!(f.tokens.remembered(&token, not_now), Some(Err(Invalid)));
+            assert_eq!(f.tokens.verify(&token, not_now), Err(Invalid));
+        }
+        for place in 0..token.len() {
+            let mut other = token.clone().into_bytes();
+            other[place] = if other[place] == b'A' { b'B' } else { b'A' };
+            f.refused(&String::from_utf8(other).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_was_refused_is_not_remembered() {
+        let f = fixture();
+        let other = fixture().token();
+        let refresh = f.tokens.refresh(&f.holder, f.now).unwrap();
+        let late = f
+            .tokens
+            .access(&f.holder, &f.reach, f.now - LIFE, LIFE)
+            .unwrap();
+        for token in [other, refresh, late] {
+            f.refused(&token);
+            assert_eq!(f.tokens.remembered(&token, f.now), None);
+        }
     }
 
     #[test]

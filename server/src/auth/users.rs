@@ -5,18 +5,19 @@
 //! the old one or the new one. Functions here block; who is asynchronous calls them on the blocking
 //! pool. Invariant: what is in memory is what the file said when it was last read or written here.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use thiserror::Error;
 
 use crate::auth::name::UserName;
 use crate::auth::password::{HashPassword, Password, PasswordHash};
 use crate::auth::role::Role;
-use crate::auth::table::{Account, InvalidTable, Table};
+use crate::auth::table::{Account, InvalidTable, Known, Table};
 
 const FILE: &str = "users.htpasswd";
 const FIRST_PASSWORD: &str = "admin-password";
@@ -24,11 +25,18 @@ const FIRST_PASSWORD: &str = "admin-password";
 /// The name of the account that a first start makes.
 const FIRST_USER: &str = "admin";
 
+/// The accounts as they are between two changes, exchanged as one.
+#[derive(Debug, Default)]
+struct Now {
+    table: Table,
+    by_name: HashMap<UserName, Arc<Known>>,
+}
+
 /// The accounts of the registry.
 #[derive(Debug)]
 pub(crate) struct Users {
     data: PathBuf,
-    table: RwLock<Arc<Table>>,
+    now: RwLock<Now>,
     /// Held while the file is read, changed and written.
     changing: Mutex<()>,
 }
@@ -41,7 +49,7 @@ impl Users {
     pub(crate) fn open(data: &Path) -> Result<Self, Error> {
         let users = Self {
             data: data.to_owned(),
-            table: RwLock::default(),
+            now: RwLock::default(),
             changing: Mutex::new(()),
         };
         users.reload()?;
@@ -85,13 +93,13 @@ impl Users {
     }
 
     /// The account of that name, as it is now.
-    pub(crate) fn find(&self, name: &UserName) -> Option<Account> {
-        self.table().find(name).cloned()
+    pub(crate) fn find(&self, name: &UserName) -> Option<Arc<Known>> {
+        self.now().by_name.get(name).cloned()
     }
 
     /// All accounts, as they are now.
     pub(crate) fn list(&self) -> Vec<Account> {
-        self.table().accounts().cloned().collect()
+        self.now().table.accounts().cloned().collect()
     }
 
     /// Adds an account.
@@ -189,12 +197,14 @@ impl Users {
         Table::parse(&text).map_err(|source| Error::Parse { file, source })
     }
 
-    fn table(&self) -> Arc<Table> {
-        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    fn now(&self) -> RwLockReadGuard<'_, Now> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn publish(&self, table: Table) {
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        let known = |account: &Account| (account.name.clone(), Arc::new(account.clone().into()));
+        let by_name = table.accounts().map(known).collect();
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Now { table, by_name };
     }
 }
 
@@ -330,6 +340,7 @@ mod tests {
         let file = data.path().join(FIRST_PASSWORD);
         let password = fs::read_to_string(&file).unwrap();
         let admin = users.find(&"admin".parse().unwrap()).unwrap();
+        let admin = &admin.account;
         assert!(admin.role == Role::Admin && admin.hash.matches(password.trim_end()));
         assert_eq!((mode(&file), mode(&data.path().join(FILE))), (0o600, 0o600));
         let (_, is_first) = Users::open_or_create(data.path()).unwrap();
@@ -353,7 +364,7 @@ mod tests {
             .unwrap();
         assert!(!file.exists());
         assert!(
-            users.find(&"admin".parse().unwrap()).unwrap().role == Role::Admin,
+            users.find(&"admin".parse().unwrap()).unwrap().account.role == Role::Admin,
             "the rights stay"
         );
     }
@@ -405,14 +416,14 @@ mod tests {
         let users = Users::open(data.path()).unwrap();
         let (nodes, ann) = (account("nodes", "one"), account("ann", "secret"));
         assert!(!users.renew_puller(&nodes.name, nodes.hash.clone()).unwrap());
-        let made = users.find(&nodes.name).unwrap();
+        let made = users.find(&nodes.name).unwrap().account.clone();
         assert!(made.role == Role::Puller && made.hash == nodes.hash);
         assert!(users.renew_puller(&nodes.name, ann.hash.clone()).unwrap());
-        assert_eq!(users.find(&nodes.name).unwrap().hash, ann.hash);
+        assert_eq!(users.find(&nodes.name).unwrap().account.hash, ann.hash);
         users.add(ann.clone()).unwrap();
         let renewed = users.renew_puller(&ann.name, nodes.hash);
         assert!(matches!(renewed, Err(Error::OtherRole { .. })));
-        assert_eq!(users.find(&ann.name), Some(ann));
+        assert_eq!(users.find(&ann.name).unwrap().account, ann);
     }
 
     #[test]

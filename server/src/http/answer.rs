@@ -1,14 +1,23 @@
-//! The plain shapes of answers: nothing, JSON, text.
+//! The plain shapes of answers: nothing, JSON, text; and what each of them carries.
 //!
 //! Lengths are always said, for hyper does not compute one for `HEAD`. Never compresses: the Go
 //! clients would decode silently and then miss lengths and ranges.
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_LENGTH,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use crate::http::body::Body;
 use crate::http::header::value;
+use crate::http::id::Id;
+
+const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// How many headers are added to each.
+const COMMON: usize = 6;
 
 /// An answer without a body. 204 and 304 carry no length at all.
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
@@ -56,4 +65,28 @@ pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response<Bo
 pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response<Body> {
     let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
     content(status, content_type, Body::Full(text.into().into()))
+}
+
+/// What every answer carries.
+pub(crate) fn decorate(headers: &mut HeaderMap, route: &'static str, id: Id) {
+    headers.reserve(COMMON);
+    headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+    headers.insert(REQUEST_ID, id.into());
+    // Strangers' content is served under our name: no browser shall take it for a page of ours.
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"),
+    );
+    // Pages of others may use the API, never the metrics that are open to this machine.
+    if route.starts_with("/v2/") || matches!(route, "/token" | "*") {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static(
+                "Docker-Content-Digest, Link, WWW-Authenticate, OCI-Filters-Applied, OCI-Subject, \
+                 OCI-Tag",
+            ),
+        );
+    }
 }

@@ -3,7 +3,7 @@
 //! The face is [`Service`], which takes one request of a connection at a time. One file below it per
 //! kind of request (`blobs`, `uploads`, `manifests`, `listing`, `token`, `status`), and under those
 //! the shapes of requests (`route`, `header`, `origin`, `payload`) and of answers (`answer`, `body`,
-//! `challenge`, `error`). Nothing here opens a file or decides who may do what.
+//! `challenge`, `error`); `prompt` is the short way to some of them. Nothing here opens a file or decides who may do what.
 
 mod answer;
 mod blobs;
@@ -14,11 +14,13 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod header;
+mod id;
 mod listing;
 mod manifests;
 mod observe;
 mod origin;
 mod payload;
+mod prompt;
 mod range;
 mod route;
 mod service;

@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use roadstead_storage::Error as StoreError;
-use tracing::{Span, debug, error};
+use tracing::{Level, Span, debug, enabled, error};
 
 use crate::http::body::Body;
 use crate::report::chain;
@@ -25,16 +25,24 @@ use crate::telemetry::{InFlight, Metrics};
 pub(crate) struct Record {
     metrics: Metrics,
     _in_flight: InFlight,
-    span: Span,
     started: Instant,
     method: Method,
     route: &'static str,
-    path: String,
-    agent: Option<String>,
+    /// Says who asks for what, where something is to be logged.
+    span: Span,
+    /// For the access log, where there is one.
+    access: Option<Access>,
     /// How many bytes of body came.
     pub(crate) received: u64,
     status: StatusCode,
     sent: u64,
+}
+
+/// What the access log says of a request beside what its span does.
+#[derive(Debug)]
+struct Access {
+    path: String,
+    agent: Option<String>,
 }
 
 /// The body of an answer, watched.
@@ -45,22 +53,32 @@ pub(crate) struct Observed {
 }
 
 impl Record {
-    /// Begins now. Its end is logged within `span`, which says who asks for what.
-    pub(crate) fn begin(metrics: &Metrics, span: &Span, head: &Parts, route: &'static str) -> Self {
-        let agent = head.headers.get(USER_AGENT);
+    /// Begins now.
+    pub(crate) fn begin(metrics: &Metrics, method: &Method, route: &'static str) -> Self {
         Self {
             metrics: metrics.clone(),
             _in_flight: metrics.request_started(),
-            span: span.clone(),
             started: Instant::now(),
-            method: head.method.clone(),
+            method: method.clone(),
             route,
-            path: head.uri.path().to_owned(),
-            agent: agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()),
+            span: Span::none(),
+            access: None,
             received: 0,
             // Until there is an answer: the client left before one.
             status: StatusCode::REQUEST_TIMEOUT,
             sent: 0,
+        }
+    }
+
+    /// Has its end logged within `span`.
+    pub(crate) fn tell(&mut self, span: &Span, head: &Parts) {
+        self.span = span.clone();
+        if span.in_scope(|| enabled!(target: "access", Level::DEBUG)) {
+            let agent = head.headers.get(USER_AGENT);
+            self.access = Some(Access {
+                path: head.uri.path().to_owned(),
+                agent: agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()),
+            });
         }
     }
 
@@ -78,15 +96,18 @@ impl Drop for Record {
             .request(&self.method, self.route, self.status, took);
         self.metrics.received(self.received);
         self.metrics.sent(self.sent);
+        let Some(Access { path, agent }) = &self.access else {
+            return;
+        };
         let _within = self.span.enter();
         debug!(
             target: "access",
-            path = ?self.path,
+            ?path,
             status = self.status.as_u16(),
             received = self.received,
             sent = self.sent,
             milliseconds = took.as_millis(),
-            agent = ?self.agent,
+            ?agent,
             "Request"
         );
     }

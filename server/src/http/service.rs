@@ -4,14 +4,12 @@
 //! becomes one, and so does a panic, which ends its request and nothing else. It knows no
 //! connections. Invariant: no handler that touches a repository runs before its grant is there.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_SECURITY_POLICY, EXPECT,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::EXPECT;
 use http::request::Parts as Head;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use roadstead_certs::{Clock, ServerTls};
@@ -19,7 +17,6 @@ use roadstead_storage::oci::RepoName;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tracing::{Instrument as _, Span, debug, error, field, info, info_span};
-use uuid::Uuid;
 
 use crate::auth::Authenticator;
 use crate::auth::grant::{Caller, Grant, Pull, Push};
@@ -29,12 +26,14 @@ use crate::http::body::Body;
 use crate::http::budget::Budget;
 use crate::http::challenge::{Challenge, Scope};
 use crate::http::error::{Error, ErrorCode};
-use crate::http::header::{OCI_NAMESPACE, value};
+use crate::http::header::OCI_NAMESPACE;
+use crate::http::id::{Id, Ids};
 use crate::http::listing;
 use crate::http::manifests;
 use crate::http::observe::{Observed, Record};
 use crate::http::origin::{Origin, Peer};
 use crate::http::payload::Payload;
+use crate::http::prompt;
 use crate::http::route::{Read, Refusal, Remove, Route, Start, Write, namespace};
 use crate::http::status;
 use crate::http::token;
@@ -43,9 +42,6 @@ use crate::registry::Registry;
 use crate::shutdown::{Tasks, caught};
 use crate::telemetry::{METRICS_TYPE, Metrics};
 use crate::upkeep::Upkeep;
-
-const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a service works with.
 pub(crate) struct Parts {
@@ -76,7 +72,29 @@ pub(crate) struct Service(Arc<Inner>);
 struct Inner {
     parts: Parts,
     budget: Budget,
+    ids: Ids,
     manifests_at_once: Semaphore,
+}
+
+/// What is asked, and what it is called where it is talked about.
+struct Asked {
+    head: Head,
+    id: Id,
+    template: &'static str,
+}
+
+impl Asked {
+    /// Makes the answer what every answer is.
+    fn answered(self, mut response: Response<Body>, record: Record) -> Response<Observed> {
+        answer::decorate(response.headers_mut(), self.template, self.id);
+        let (answer, mut body) = response.into_parts();
+        if self.head.method == Method::HEAD {
+            // Its length is said already, and stays.
+            body = Body::Empty;
+        }
+        let body = record.answer(answer.status, body);
+        Response::from_parts(answer, body)
+    }
 }
 
 impl Service {
@@ -86,6 +104,7 @@ impl Service {
         Self(Arc::new(Inner {
             parts,
             budget: Budget::new(),
+            ids: Ids::default(),
             manifests_at_once,
         }))
     }
@@ -103,14 +122,45 @@ impl Service {
         let Parts { auth, metrics, .. } = &self.0.parts;
         let (head, body) = request.into_parts();
         let route = Route::parse(&head.method, head.uri.path(), head.uri.query());
-        let template = route.as_ref().map_or("unknown", Route::template);
-        let origin = Origin::of(
-            peer,
-            &head.uri,
-            &head.headers,
-            &self.0.parts.trusted_proxies,
-        );
-        let id = Uuid::new_v4().simple().to_string();
+        let payload = Payload::new(body, awaits_word(&head.headers));
+        let asked = Asked {
+            id: self.0.ids.next(),
+            template: route.as_ref().map_or("unknown", Route::template),
+            head,
+        };
+        let record = Record::begin(metrics, &asked.head.method, asked.template);
+        if let Ok(route) = &route
+            && !payload.wants_discarding()
+            && !prompt::is_watched()
+        {
+            let prompt = AssertUnwindSafe(|| prompt::answer(auth, &asked.head, route));
+            // A panic in there is met again on the long way, and becomes an answer.
+            if let Ok(Some(response)) = catch_unwind(prompt) {
+                return asked.answered(response, record);
+            }
+        }
+        // The long way needs room for all that may be on it, which the short one shall not carry along.
+        Box::pin(self.see_to(peer, asked, route, payload, record)).await
+    }
+
+    /// Answers a request that takes its time, within a span that says whose it is.
+    async fn see_to(
+        &self,
+        peer: Peer,
+        asked: Asked,
+        route: Result<Route, Refusal>,
+        mut payload: Payload,
+        mut record: Record,
+    ) -> Response<Observed> {
+        let Parts {
+            address,
+            auth,
+            metrics,
+            trusted_proxies,
+            ..
+        } = &self.0.parts;
+        let head = &asked.head;
+        let origin = Origin::of(peer, &head.uri, &head.headers, trusted_proxies);
         let repo = route
             .as_ref()
             .ok()
@@ -118,25 +168,24 @@ impl Service {
             .map(RepoName::as_str);
         let span = info_span!(
             "request",
-            id,
+            id = asked.id.to_string(),
             client.address = %origin.client,
             method = %head.method,
-            route = template,
+            route = asked.template,
             repo,
             user = field::Empty,
         );
-        let mut record = Record::begin(metrics, &span, &head, template);
-        let mut payload = Payload::new(body, awaits_word(&head.headers));
+        record.tell(&span, head);
 
-        let call = self.call(peer, &head, route, &mut payload);
+        let call = self.call(peer, head, route, &mut payload);
         let outcome = caught(call.instrument(span.clone()))
             .await
             .unwrap_or_else(|panic| {
                 metrics.panic();
                 Err(Error::new(ErrorCode::Unknown).because(panic))
             });
-        let within = span.enter();
-        let mut response = outcome.unwrap_or_else(|failure| {
+        let _within = span.entered();
+        let response = outcome.unwrap_or_else(|failure| {
             if failure.is_ours() {
                 // As text and not as what displays itself: a field that is text is written escaped,
                 // and the words of a client may be in it.
@@ -147,20 +196,12 @@ impl Service {
             } else {
                 debug!(error = failure.to_string(), "Refused a request");
             }
-            let realm = origin.url(&self.0.parts.address, "/token");
+            let realm = origin.url(address, "/token");
             failure.into_response(&realm, auth.service())
         });
         record.received = payload.received();
         self.discard(payload, head.version);
-        decorate(response.headers_mut(), template, id);
-        let (answer, mut body) = response.into_parts();
-        if head.method == Method::HEAD {
-            // Its length is said already, and stays.
-            body = Body::Empty;
-        }
-        let body = record.answer(answer.status, body);
-        drop(within);
-        Response::from_parts(answer, body)
+        asked.answered(response, record)
     }
 
     async fn call(
@@ -283,6 +324,7 @@ impl Service {
             parts,
             budget,
             manifests_at_once,
+            ..
         } = &*self.0;
         let Parts {
             auth,
@@ -377,27 +419,4 @@ fn awaits_word(headers: &HeaderMap) -> bool {
     headers
         .get(EXPECT)
         .is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
-/// What every answer carries.
-fn decorate(headers: &mut HeaderMap, route: &'static str, id: String) {
-    headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
-    headers.insert(REQUEST_ID, value(id));
-    // Strangers' content is served under our name: no browser shall take it for a page of ours.
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"),
-    );
-    // Pages of others may use the API, never the metrics that are open to this machine.
-    if route.starts_with("/v2/") || matches!(route, "/token" | "*") {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        headers.insert(
-            ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static(
-                "Docker-Content-Digest, Link, WWW-Authenticate, OCI-Filters-Applied, OCI-Subject, \
-                 OCI-Tag",
-            ),
-        );
-    }
 }

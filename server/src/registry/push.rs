@@ -25,7 +25,7 @@ impl Registry {
     ) -> Result<UploadId, Error> {
         let begun = self
             .store
-            .begin_upload(grant.repo(), grant.principal(), algorithm)
+            .begin_upload(grant.repo(), &grant.principal(), algorithm)
             .await;
         Ok(begun?)
     }
@@ -40,7 +40,7 @@ impl Registry {
     pub(crate) async fn upload(&self, grant: &Grant<Push>, id: UploadId) -> Result<Upload, Error> {
         Ok(self
             .store
-            .upload(grant.repo(), id, grant.principal())
+            .upload(grant.repo(), id, &grant.principal())
             .await?)
     }
 
@@ -89,7 +89,7 @@ impl Registry {
         digest: Digest,
         tags: Vec<Tag>,
     ) -> Result<PutOutcome, Error> {
-        let by = grant.principal().clone();
+        let by = grant.principal();
         let put = Put {
             manifest,
             digest,
@@ -98,7 +98,7 @@ impl Registry {
             by,
         };
         let outcome = self.store.repo(grant.repo()).put_manifest(put).await?;
-        audit_push(grant.principal(), grant.repo(), digest, &outcome);
+        audit_push(&grant.principal(), grant.repo(), digest, &outcome);
         Ok(outcome)
     }
 

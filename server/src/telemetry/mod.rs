@@ -74,8 +74,11 @@ pub(crate) struct InvalidFilter {
 
 /// The numbers of this process. Clones count into the same ones.
 #[derive(Debug, Clone)]
-pub(crate) struct Metrics {
-    registry: Arc<Registry>,
+pub(crate) struct Metrics(Arc<Numbers>);
+
+#[derive(Debug)]
+struct Numbers {
+    registry: Registry,
     connections: Gauge,
     duration: Family<Route, Histogram>,
     in_flight: Gauge,
@@ -110,8 +113,8 @@ impl Metrics {
         registry.register("build", "Which version this is", build);
         // From a millisecond to half a minute; transfers of blobs fill the upper ones.
         let buckets = || Histogram::new(exponential_buckets(0.001, 4.0, 8));
-        let mut metrics = Self {
-            registry: Arc::default(),
+        let mut numbers = Numbers {
+            registry: Registry::default(),
             connections: Gauge::default(),
             duration: Family::new_with_constructor(buckets),
             in_flight: Gauge::default(),
@@ -125,105 +128,59 @@ impl Metrics {
             uploads: Gauge::default(),
             upstreams: UpstreamCounts::default(),
         };
-        metrics.register(&mut registry);
-        metrics.registry = Arc::new(registry);
-        metrics
-    }
-
-    fn register(&self, registry: &mut Registry) {
-        let Self {
-            registry: _,
-            connections,
-            duration,
-            in_flight,
-            jobs,
-            logins_failed,
-            panics,
-            received,
-            requests,
-            sent,
-            upkeep,
-            uploads,
-            upstreams,
-        } = self.clone();
-        registry.register("connections", "Connections that are open", connections);
-        registry.register("http_requests", "Requests that were answered", requests);
-        registry.register(
-            "http_request_duration_seconds",
-            "Time from the head of a request to the end of its answer",
-            duration,
-        );
-        registry.register("http_requests_in_flight", "Requests in progress", in_flight);
-        registry.register("http_received_bytes", "Bytes of request bodies", received);
-        registry.register("http_sent_bytes", "Bytes of answer bodies", sent);
-        registry.register(
-            "logins_failed",
-            "Credentials that were refused",
-            logins_failed,
-        );
-        registry.register(
-            "panics",
-            "Requests that ended by a fault of this program",
-            panics,
-        );
-        registry.register(
-            "uploads_writing",
-            "Uploads that are receiving bytes",
-            uploads,
-        );
-        jobs.register(registry);
-        upkeep.register(registry);
-        upstreams.register(registry);
+        numbers.register(&mut registry);
+        numbers.registry = registry;
+        Self(Arc::new(numbers))
     }
 
     /// The numbers of the sync jobs.
     pub(crate) fn jobs(&self) -> JobCounts {
-        self.jobs.clone()
+        self.0.jobs.clone()
     }
 
     /// The numbers of the store's upkeep.
     pub(crate) fn upkeep(&self) -> Counts {
-        self.upkeep.clone()
+        self.0.upkeep.clone()
     }
 
     /// The numbers of the upstreams.
     pub(crate) fn upstreams(&self) -> UpstreamCounts {
-        self.upstreams.clone()
+        self.0.upstreams.clone()
     }
 
     /// Counts a connection for as long as the guard lives.
     pub(crate) fn connection(&self) -> InFlight {
-        InFlight::new(&self.connections)
+        InFlight::new(&self.0.connections)
     }
 
     /// Counts a request in progress for as long as the guard lives.
     pub(crate) fn request_started(&self) -> InFlight {
-        InFlight::new(&self.in_flight)
+        InFlight::new(&self.0.in_flight)
     }
 
     /// Counts an upload that receives bytes for as long as the guard lives.
     pub(crate) fn upload(&self) -> InFlight {
-        InFlight::new(&self.uploads)
+        InFlight::new(&self.0.uploads)
     }
 
     /// Counts a login, or a token, that was refused.
     pub(crate) fn login_failed(&self) {
-        self.logins_failed.inc();
+        self.0.logins_failed.inc();
     }
 
     /// Counts a request that panicked.
     pub(crate) fn panic(&self) {
-        self.panics.inc();
+        self.0.panics.inc();
     }
 
     /// Counts bytes of a request's body.
     pub(crate) fn received(&self, bytes: u64) {
-        self.received.inc_by(bytes);
+        self.0.received.inc_by(bytes);
     }
 
     /// Counts bytes of an answer's body.
     pub(crate) fn sent(&self, bytes: u64) {
-        self.sent.inc_by(bytes);
+        self.0.sent.inc_by(bytes);
     }
 
     /// Counts a request that was answered. `route` is a template, never a path.
@@ -239,8 +196,9 @@ impl Metrics {
             route,
             status: class(status),
         };
-        self.requests.get_or_create(&labels).inc();
-        self.duration
+        self.0.requests.get_or_create(&labels).inc();
+        let duration = &self.0.duration;
+        duration
             .get_or_create(&Route { route })
             .observe(took.as_secs_f64());
     }
@@ -248,8 +206,66 @@ impl Metrics {
     /// All numbers, as text of the media type [`METRICS_TYPE`].
     pub(crate) fn encode(&self) -> String {
         let mut text = String::new();
-        encode(&mut text, &self.registry).expect("writing to a string does not fail");
+        encode(&mut text, &self.0.registry).expect("writing to a string does not fail");
         text
+    }
+}
+
+impl Numbers {
+    fn register(&self, registry: &mut Registry) {
+        let Self {
+            registry: _,
+            connections,
+            duration,
+            in_flight,
+            jobs,
+            logins_failed,
+            panics,
+            received,
+            requests,
+            sent,
+            upkeep,
+            uploads,
+            upstreams,
+        } = self;
+        let (connections, in_flight, uploads) =
+            (connections.clone(), in_flight.clone(), uploads.clone());
+        registry.register("connections", "Connections that are open", connections);
+        registry.register(
+            "http_requests",
+            "Requests that were answered",
+            requests.clone(),
+        );
+        registry.register(
+            "http_request_duration_seconds",
+            "Time from the head of a request to the end of its answer",
+            duration.clone(),
+        );
+        registry.register("http_requests_in_flight", "Requests in progress", in_flight);
+        registry.register(
+            "http_received_bytes",
+            "Bytes of request bodies",
+            received.clone(),
+        );
+        registry.register("http_sent_bytes", "Bytes of answer bodies", sent.clone());
+        registry.register(
+            "logins_failed",
+            "Credentials that were refused",
+            logins_failed.clone(),
+        );
+        registry.register(
+            "panics",
+            "Requests that ended by a fault of this program",
+            panics.clone(),
+        );
+        registry.register(
+            "uploads_writing",
+            "Uploads that are receiving bytes",
+            uploads,
+        );
+        jobs.register(registry);
+        upkeep.register(registry);
+        upstreams.register(registry);
     }
 }
 

@@ -4,13 +4,16 @@
 //! asking here first. Pure: it knows no headers, no files and no clock. Invariant: a token narrows
 //! what its identity may do now and never widens it.
 
+mod concerned;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use roadstead_storage::Principal;
 use roadstead_storage::oci::RepoName;
 
-use crate::auth::config::{Action, Anonymous, Config, Rule, Who};
+use self::concerned::Concerned;
+use crate::auth::config::{Action, Anonymous, Config, Who};
 use crate::auth::name::UserName;
 use crate::auth::role::Role;
 use crate::auth::scope::Reach;
@@ -29,11 +32,20 @@ pub(crate) enum Identity {
     },
 }
 
+impl Identity {
+    fn principal(&self) -> Principal {
+        match self {
+            Self::Anonymous => Principal::new("anonymous"),
+            Self::User { name, .. } => Principal::new(format!("user:{name}")),
+        }
+    }
+}
+
 /// Who makes a request, and how far the token it came with reaches.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     identity: Identity,
-    reach: Option<Reach>,
+    reach: Option<Arc<Reach>>,
 }
 
 impl Caller {
@@ -46,7 +58,7 @@ impl Caller {
     }
 
     /// Somebody with a token: no more than the token says.
-    pub(crate) fn with_token(identity: Identity, reach: Reach) -> Self {
+    pub(crate) fn with_token(identity: Identity, reach: Arc<Reach>) -> Self {
         Self {
             identity,
             reach: Some(reach),
@@ -73,10 +85,7 @@ impl Caller {
 
     /// What the store and the log call it.
     pub(crate) fn principal(&self) -> Principal {
-        match &self.identity {
-            Identity::Anonymous => Principal::new("anonymous"),
-            Identity::User { name, .. } => Principal::new(format!("user:{name}")),
-        }
+        self.identity.principal()
     }
 }
 
@@ -112,7 +121,7 @@ impl Right for Delete {
 #[derive(Debug)]
 pub(crate) struct Grant<R> {
     repo: RepoName,
-    principal: Principal,
+    identity: Identity,
     right: PhantomData<R>,
 }
 
@@ -124,12 +133,12 @@ impl<R> Grant<R> {
 
     /// Whether it was given to nobody in particular.
     pub(crate) fn is_anonymous(&self) -> bool {
-        self.principal == Caller::direct(Identity::Anonymous).principal()
+        self.identity == Identity::Anonymous
     }
 
-    /// Whose it is.
-    pub(crate) fn principal(&self) -> &Principal {
-        &self.principal
+    /// Whose it is. Written out here, for who only reads is never asked.
+    pub(crate) fn principal(&self) -> Principal {
+        self.identity.principal()
     }
 }
 
@@ -169,7 +178,7 @@ pub(crate) enum Denied {
 #[derive(Debug)]
 pub(crate) struct Policy {
     anonymous: Anonymous,
-    rules: Vec<Rule>,
+    rules: Concerned,
 }
 
 impl Policy {
@@ -177,7 +186,7 @@ impl Policy {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             anonymous: config.anonymous,
-            rules: config.rules.clone(),
+            rules: Concerned::new(config.rules.clone()),
         }
     }
 
@@ -207,7 +216,7 @@ impl Policy {
         }
         Ok(Grant {
             repo: repo.clone(),
-            principal: caller.principal(),
+            identity: caller.identity.clone(),
             right: PhantomData,
         })
     }
@@ -279,16 +288,11 @@ impl Policy {
         {
             return false;
         }
-        let concerns = |rule: &&Rule| {
-            rule.repositories
-                .iter()
-                .any(|pattern| pattern.matches(repo))
-        };
-        let mut rules = self.rules.iter().filter(concerns).peekable();
-        if rules.peek().is_some() {
-            return rules.any(|rule| {
-                rule.may.contains(&action) && rule.who.iter().any(|who| who.is(identity))
-            });
+        let by_rule = self.rules.any(repo, |rule| {
+            rule.may.contains(&action) && rule.who.iter().any(|who| who.is(identity))
+        });
+        if let Some(allowed) = by_rule {
+            return allowed;
         }
         match (identity, action) {
             (Identity::Anonymous, Action::Pull) => self.anonymous == Anonymous::Pull,
