@@ -32,6 +32,7 @@ mod record;
 mod rehash;
 mod reindex;
 mod repo;
+mod repo_locks;
 mod root;
 mod scrub;
 mod seal;
@@ -52,8 +53,8 @@ pub use self::fetch::{Fetch, FetchReader, FetchWriter};
 pub use self::progress::{Phase, Progress};
 pub use self::record::{Origin, Principal, Timestamp};
 pub use self::repo::{
-    Going, Holding, Put, PutOutcome, Record, Removal, Repo, Stored, Summary, TagState, TagSummary,
-    Target,
+    AtHand, Going, Holding, Prepared, Put, PutOutcome, Record, Removal, Repo, Stored, Summary,
+    TagState, TagSummary, Target,
 };
 pub use self::scrub::{Affected, Defect, Lost, Outcome, Problem, ScrubOptions, Scrubbed};
 pub use self::space::Usage;

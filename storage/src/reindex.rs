@@ -40,7 +40,7 @@ fn fill(
     walk::repositories(&shared.layout.repos(), &mut |name| {
         check_stop(stop)?;
         // A removal of the whole repository must not fall between the look and the note.
-        let _guard = shared.locks.blocking_lock(&name);
+        let _guard = shared.locks.blocking_lock_to_read(&name);
         let layout = shared.layout.repo(&name);
         if walk::is_repository(layout.dir()) {
             shared.index.add_repository(&name);

@@ -236,11 +236,11 @@ impl PullThrough {
             Reference::Tag(tag) => vec![tag.clone()],
             Reference::Digest(_) => Vec::new(),
         };
-        let passing = Stored {
-            digest: fetched.digest,
-            media_type: fetched.manifest.media_type().clone(),
-            bytes: fetched.manifest.bytes().clone(),
-        };
+        let passing = Stored::new(
+            fetched.digest,
+            fetched.manifest.media_type().clone(),
+            fetched.manifest.bytes().clone(),
+        );
         let put = Put {
             digest: fetched.digest,
             manifest: fetched.manifest,

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, WARNING};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use roadstead_mirror::Stale;
+use roadstead_storage::Stored;
 use roadstead_storage::oci::{
     Algorithm, Digest, InvalidManifest, MAX_MANIFEST, Manifest, MediaType, Reference,
 };
@@ -30,8 +31,64 @@ use crate::registry::{Described, Found, Registry};
 
 /// Manifests that are received and parsed at the same time: each is in memory as a whole.
 pub(crate) const MAX_AT_ONCE: usize = 8;
+/// About as many headers as the answer with a manifest has in the end.
+const HEADERS: usize = 12;
 
-/// `GET` and `HEAD` of a manifest.
+/// What an answer with a manifest says of it: made once, and kept beside it in the store's memory.
+#[derive(Debug, Clone)]
+struct Ready {
+    content_type: HeaderValue,
+    length: HeaderValue,
+    digest: HeaderValue,
+    etag: HeaderValue,
+}
+
+impl Ready {
+    /// Its type is said as it is stored, with no parameter: clients compare it literally.
+    fn new(digest: &Digest, media_type: &MediaType, size: u64) -> Self {
+        Self {
+            content_type: value(media_type.to_string()),
+            length: size.into(),
+            digest: value(digest.to_string()),
+            etag: etag(digest),
+        }
+    }
+
+    fn of(stored: &Stored) -> &Self {
+        let Stored {
+            digest,
+            media_type,
+            bytes,
+            prepared,
+        } = stored;
+        prepared.get_or_make(|| Self::new(digest, media_type, bytes.len() as u64))
+    }
+
+    /// The manifest has this body.
+    fn answer(&self, body: Body) -> Response<Body> {
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        headers.reserve(HEADERS);
+        headers.insert(CONTENT_TYPE, self.content_type.clone());
+        headers.insert(CONTENT_LENGTH, self.length.clone());
+        self.name(headers);
+        response
+    }
+
+    /// The client has it already.
+    fn held(&self) -> Response<Body> {
+        let mut response = answer::empty(StatusCode::NOT_MODIFIED);
+        self.name(response.headers_mut());
+        response
+    }
+
+    fn name(&self, headers: &mut HeaderMap) {
+        headers.insert(DOCKER_CONTENT_DIGEST, self.digest.clone());
+        headers.insert(ETAG, self.etag.clone());
+    }
+}
+
+/// `GET` and `HEAD` of a manifest. One that is at hand is given without waiting for anything.
 ///
 /// # Errors
 /// When the manifest is not in this repository, or the disk fails.
@@ -42,29 +99,44 @@ pub(crate) async fn read(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Error> {
+    if let Some(at_hand) = registry.at_hand(grant, reference) {
+        return Ok(given(at_hand.stored(), method, headers));
+    }
     if method == Method::HEAD || headers.contains_key(IF_NONE_MATCH) {
         let Described {
             digest,
-            media_type: of_type,
+            media_type,
             size,
             stale,
         } = registry.describe_manifest(grant, reference).await?;
+        let ready = Ready::new(&digest, &media_type, size);
         if is_held(headers, &digest) {
-            let response = answer::empty(StatusCode::NOT_MODIFIED);
-            return Ok(described(response, &digest, stale));
+            return Ok(warned(ready.held(), stale));
         }
         if method == Method::HEAD {
-            let mut response = answer::empty(StatusCode::OK);
-            let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, media_type(&of_type));
-            headers.insert(CONTENT_LENGTH, size.into());
-            return Ok(described(response, &digest, stale));
+            return Ok(warned(ready.answer(Body::Empty), stale));
         }
     }
     let Found { stored, stale } = registry.manifest(grant, reference).await?;
-    let content_type = media_type(&stored.media_type);
-    let response = answer::content(StatusCode::OK, content_type, Body::Full(stored.bytes));
-    Ok(described(response, &stored.digest, stale))
+    Ok(warned(given(&stored, method, headers), stale))
+}
+
+fn given(stored: &Stored, method: &Method, headers: &HeaderMap) -> Response<Body> {
+    let ready = Ready::of(stored);
+    if headers.contains_key(IF_NONE_MATCH) && is_held(headers, &stored.digest) {
+        ready.held()
+    } else if method == Method::HEAD {
+        ready.answer(Body::Empty)
+    } else {
+        ready.answer(Body::Full(stored.bytes.clone()))
+    }
+}
+
+fn warned(mut response: Response<Body>, stale: Option<Stale>) -> Response<Body> {
+    if let Some(stale) = stale {
+        response.headers_mut().insert(WARNING, warning(&stale));
+    }
+    response
 }
 
 /// `PUT` of a manifest.
@@ -138,23 +210,4 @@ pub(crate) async fn delete(
 async fn parse(content_type: Option<String>, bytes: Bytes) -> Result<Manifest, InvalidManifest> {
     let parsed = spawn_blocking(move || Manifest::parse(content_type.as_deref(), bytes)).await;
     parsed.unwrap_or_else(|error| resume_unwind(error.into_panic()))
-}
-
-/// As stored, with no parameter: clients compare it literally.
-fn media_type(media_type: &MediaType) -> HeaderValue {
-    value(media_type.to_string())
-}
-
-fn described(
-    mut response: Response<Body>,
-    digest: &Digest,
-    stale: Option<Stale>,
-) -> Response<Body> {
-    let headers = response.headers_mut();
-    headers.insert(DOCKER_CONTENT_DIGEST, value(digest.to_string()));
-    headers.insert(ETAG, etag(digest));
-    if let Some(stale) = stale {
-        headers.insert(WARNING, warning(&stale));
-    }
-    response
 }

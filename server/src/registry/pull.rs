@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roadstead_mirror::{Blob, Error as UpstreamError, Given, What};
 use roadstead_storage::oci::{Digest, Reference};
-use roadstead_storage::{Error as StoreError, Repo};
+use roadstead_storage::{AtHand, Error as StoreError, Repo};
 
 use super::{Content, Described, Error, Found, Registry, blob_unknown, manifest_unknown};
 use crate::auth::grant::{Grant, Pull};
@@ -60,6 +60,20 @@ impl Registry {
             // The upstream says neither here nor in a manifest how large it is.
             Content::Passing(blob) => Ok(blob.size().ok_or(StoreError::FetchInterrupted)?),
         }
+    }
+
+    /// A manifest that can be given without waiting. What a tag of an upstream names is not among those:
+    /// it has to be known how fresh that is.
+    pub(crate) fn at_hand(&self, grant: &Grant<Pull>, reference: &Reference) -> Option<AtHand> {
+        let filler = self.filler(grant);
+        if filler.is_some() && matches!(reference, Reference::Tag(_)) {
+            return None;
+        }
+        let at_hand = self.store.at_hand(grant.repo(), reference)?;
+        if let Some((upstream, _)) = filler {
+            upstream.was_here(What::Manifest, at_hand.stored().bytes.len() as u64);
+        }
+        Some(at_hand)
     }
 
     /// Reads a manifest.
@@ -126,7 +140,7 @@ impl Registry {
     ) -> Result<Described, Error> {
         let repo = self.store.repo(grant.repo());
         let is_followed = matches!(reference, Reference::Tag(_)) && self.filler(grant).is_some();
-        if !is_followed && let Some(record) = repo.manifest_record(reference).await? {
+        if !is_followed && let Some(record) = repo.announce(reference).await? {
             return Ok(Described {
                 digest: record.digest,
                 media_type: record.media_type,

@@ -44,7 +44,7 @@ impl Snapshot {
     pub(super) fn read(shared: &Shared, name: &RepoName) -> Result<Self, Error> {
         let layout = shared.layout.repo(name);
         let mut snapshot = Self::default();
-        let guard = shared.locks.blocking_lock(name);
+        let guard = shared.locks.blocking_lock_to_read(name);
         snapshot.folders.extend(RepoLayout::FOLDERS);
         snapshot
             .folders

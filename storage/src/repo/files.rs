@@ -3,11 +3,13 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::{Record, Shared};
+use super::Shared;
+use super::stored::{Record, TagState};
 use crate::error::Error;
 use crate::layout::{RepoLayout, parse_flat_name};
 use crate::oci::{Descriptor, Digest, MAX_MANIFEST, Manifest, Reference, RepoName, Tag};
@@ -21,6 +23,17 @@ pub(crate) struct Files {
     pub(super) shared: Arc<Shared>,
     pub(super) name: RepoName,
     pub(super) layout: RepoLayout,
+}
+
+/// What a reference leads to.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// What the tag says, if it is one.
+    pub(super) named: Option<TagState>,
+    /// The manifest.
+    pub(super) record: Record,
+    /// When it was last noted that somebody asks for it.
+    pub(super) noted: SystemTime,
 }
 
 impl Files {
@@ -47,41 +60,55 @@ impl Files {
         walk::is_repository(self.layout.dir())
     }
 
-    pub(super) fn find(&self, reference: &Reference) -> Result<Option<Record>, Error> {
+    pub(super) fn find(&self, reference: &Reference) -> Result<Option<Found>, Error> {
         let tag = match reference {
             Reference::Digest(digest) => return self.find_digest(*digest),
             Reference::Tag(tag) => tag,
         };
-        let Some(named) = self.tag_record(tag)? else {
+        if let Some(named) = self.tag_record(tag)? {
+            if let Some(found) = self.find_named(&named)? {
+                return Ok(Some(found));
+            }
+        } else {
             return Ok(None);
-        };
-        if let Some(found) = self.find_digest(named.digest)? {
-            return Ok(Some(found));
         }
         // It may have been deleted after the tag was moved away from it. Under the lock nobody does that.
-        let _guard = self.shared.locks.blocking_lock(&self.name);
+        let _guard = self.shared.locks.blocking_lock_to_read(&self.name);
         match self.tag_record(tag)? {
-            Some(named) => self.find_digest(named.digest),
+            Some(named) => self.find_named(&named),
             None => Ok(None),
         }
     }
 
-    fn find_digest(&self, digest: Digest) -> Result<Option<Record>, Error> {
+    fn find_named(&self, named: &TagRecord) -> Result<Option<Found>, Error> {
+        let found = self.find_digest(named.digest)?;
+        Ok(found.map(|found| Found {
+            named: Some(named.into()),
+            ..found
+        }))
+    }
+
+    fn find_digest(&self, digest: Digest) -> Result<Option<Found>, Error> {
         let Some(record) = self.manifest_record(digest)? else {
             return Ok(None);
         };
-        self.note_use(digest, &record);
+        let noted = self.note_use(digest, &record);
         let ManifestRecord {
             media_type,
             size,
             origin,
             ..
         } = record;
-        Ok(Some(Record {
+        let record = Record {
             digest,
             media_type,
             size,
             origin,
+        };
+        Ok(Some(Found {
+            named: None,
+            record,
+            noted,
         }))
     }
 

@@ -1,25 +1,31 @@
 //! One repository: its manifests, tags and referrers, and the blobs it may serve.
 //!
 //! The face of it, which waits; [`files`] reads, [`mod@write`] changes, [`usage`] counts, [`last_use`] notes
-//! what is asked for, [`several`] removes what goes together. Changes of manifests and tags hold the repository's lock and run to their end on the
-//! blocking pool, whatever becomes of the caller.
+//! what is asked for, [`memory`] keeps it at hand, [`several`] removes what goes together. Changes of
+//! manifests and tags hold the repository's lock and run to their end on the blocking pool, whatever becomes
+//! of the caller.
 
+mod at_hand;
 mod files;
 mod holding;
 mod last_use;
+mod memory;
+mod prepared;
 mod several;
+mod stored;
 mod usage;
 mod write;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tracing::warn;
-
+pub use self::at_hand::AtHand;
 pub(crate) use self::files::Files;
 pub use self::holding::Holding;
+pub(crate) use self::memory::Memory;
+pub use self::prepared::Prepared;
 pub use self::several::Going;
 pub(crate) use self::several::freed;
+pub use self::stored::{Record, Stored, TagState};
 pub use self::usage::{Removal, Summary, TagSummary, Target};
 use crate::blob::{BlobReader, Blobs};
 use crate::config::Config;
@@ -28,35 +34,10 @@ use crate::error::Error;
 use crate::index::Index;
 use crate::layout::Layout;
 use crate::link::Links;
-use crate::lock::Locks;
-use crate::oci::{Descriptor, Digest, Manifest, MediaType, Reference, RepoName, Tag};
+use crate::oci::{Descriptor, Digest, Manifest, Reference, RepoName, Tag};
 use crate::pool::blocking;
-use crate::record::{Origin, Principal, TagRecord, Timestamp};
-use crate::rehash::is_loss;
-
-/// A manifest as it is stored.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    /// What it was asked by, or what its tag was set with.
-    pub digest: Digest,
-    /// Its type.
-    pub media_type: MediaType,
-    /// Exactly as it was pushed.
-    pub bytes: Bytes,
-}
-
-/// What is known of a manifest without reading it.
-#[derive(Debug, Clone)]
-pub struct Record {
-    /// What it was asked by, or what its tag was set with.
-    pub digest: Digest,
-    /// Its type.
-    pub media_type: MediaType,
-    /// Its size in bytes.
-    pub size: u64,
-    /// How it came here.
-    pub origin: Origin,
-}
+use crate::record::{Origin, Principal};
+use crate::repo_locks::RepoLocks;
 
 /// A manifest to be stored.
 #[derive(Debug, Clone)]
@@ -71,17 +52,6 @@ pub struct Put {
     pub origin: Origin,
     /// Who brought it.
     pub by: Principal,
-}
-
-/// What a tag names, how it came to, and how fresh that is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TagState {
-    /// What it names.
-    pub digest: Digest,
-    /// How it came here.
-    pub origin: Origin,
-    /// When its upstream last said that it names this; `None` for one that has no upstream.
-    pub checked_at: Option<Timestamp>,
 }
 
 /// What storing a manifest did.
@@ -102,7 +72,8 @@ pub(crate) struct Shared {
     pub(crate) blobs: Blobs,
     pub(crate) links: Links,
     pub(crate) index: Arc<Index>,
-    pub(crate) locks: Locks<RepoName>,
+    pub(crate) locks: RepoLocks,
+    pub(crate) memory: Memory,
 }
 
 /// A repository, there or not. Cheap to clone.
@@ -206,8 +177,8 @@ impl Repo {
             .await
     }
 
-    /// Reads a manifest. Its bytes are checked against its digest. One that came from an upstream and is
-    /// damaged counts as not here: it can be had again.
+    /// Reads a manifest. Its bytes were checked against its digest when they were read from the disk. One
+    /// that came from an upstream and is damaged counts as not here: it can be had again.
     ///
     /// # Errors
     /// [`Error::Damaged`] when the files contradict each other, and the file system's.
@@ -215,34 +186,11 @@ impl Repo {
     /// # Cancel safety
     /// Reads only.
     pub async fn manifest(&self, reference: &Reference) -> Result<Option<Stored>, Error> {
+        if let Some(at_hand) = self.at_hand(reference) {
+            return Ok(Some(at_hand.stored().clone()));
+        }
         let reference = reference.clone();
-        self.run(move |files| {
-            while let Some(record) = files.find(&reference)? {
-                let Record {
-                    digest,
-                    media_type,
-                    origin,
-                    ..
-                } = record;
-                match files.read_if_kept(digest) {
-                    Ok(Some(bytes)) => {
-                        return Ok(Some(Stored {
-                            digest,
-                            media_type,
-                            bytes,
-                        }));
-                    }
-                    Ok(None) => {}
-                    Err(error) if is_loss(&error) && origin != Origin::Pushed => {
-                        warn!(repo = %files.name, %digest, %error, "Takes a damaged manifest for missing");
-                        return Ok(None);
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(None)
-        })
-        .await
+        self.run(move |files| files.read(&reference)).await
     }
 
     /// What is known of a manifest without reading it.
@@ -253,8 +201,28 @@ impl Repo {
     /// # Cancel safety
     /// Reads only.
     pub async fn manifest_record(&self, reference: &Reference) -> Result<Option<Record>, Error> {
+        if let Some(at_hand) = self.at_hand(reference) {
+            return Ok(Some(at_hand.record()));
+        }
         let reference = reference.clone();
-        self.run(move |files| files.find(&reference)).await
+        self.run(move |files| Ok(files.find(&reference)?.map(|found| found.record)))
+            .await
+    }
+
+    /// As [`manifest_record`](Self::manifest_record), for one who is likely to ask for the manifest next,
+    /// or for this again: it is at hand from now on. A damaged one is not, and has a record all the same.
+    ///
+    /// # Errors
+    /// As [`manifest`](Self::manifest).
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn announce(&self, reference: &Reference) -> Result<Option<Record>, Error> {
+        if let Some(at_hand) = self.at_hand(reference) {
+            return Ok(Some(at_hand.record()));
+        }
+        let reference = reference.clone();
+        self.run(move |files| files.announce(&reference)).await
     }
 
     /// What a tag names at present.
@@ -265,23 +233,11 @@ impl Repo {
     /// # Cancel safety
     /// Reads only.
     pub async fn tag(&self, tag: &Tag) -> Result<Option<TagState>, Error> {
+        if let Some(state) = self.0.tag_at_hand(tag) {
+            return Ok(Some(state));
+        }
         let tag = tag.clone();
-        self.run(move |files| {
-            let record = files.tag_record(&tag)?;
-            Ok(record.map(
-                |TagRecord {
-                     digest,
-                     origin,
-                     checked_at,
-                     ..
-                 }| TagState {
-                    digest,
-                    origin,
-                    checked_at,
-                },
-            ))
-        })
-        .await
+        self.run(move |files| files.tag(&tag)).await
     }
 
     /// Notes that the upstream of a tag has just said that it still names `digest`. Nothing happens when

@@ -41,7 +41,7 @@ impl Scrub<'_> {
         // A link shows on disk a moment before it is listed.
         blobs.leases().wait_for_holders();
         let is_wrong = doubtful.iter().any(|name| {
-            let _guard = locks.blocking_lock(name);
+            let _guard = locks.blocking_lock_to_read(name);
             is_wrong(name)
         });
         if is_wrong {

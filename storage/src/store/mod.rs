@@ -23,12 +23,13 @@ use crate::index::Index;
 use crate::layout::Layout;
 use crate::link::Links;
 use crate::lock::Locks;
-use crate::oci::{Algorithm, Digest, RepoName};
+use crate::oci::{Algorithm, Digest, Reference, RepoName};
 use crate::pool::blocking;
 use crate::progress::Progress;
 use crate::record::Principal;
 use crate::reindex;
-use crate::repo::{Repo, Shared};
+use crate::repo::{AtHand, Memory, Repo, Shared};
+use crate::repo_locks::RepoLocks;
 use crate::root;
 use crate::space::{Space, Usage};
 use crate::upload::{Upload, UploadId, Uploads};
@@ -132,6 +133,12 @@ impl Store {
     /// A repository, there or not. Looks nothing up.
     pub fn repo(&self, name: &RepoName) -> Repo {
         Repo::new(Arc::clone(&self.0.shared), name.clone())
+    }
+
+    /// A manifest, if it need not be read from the disk: as [`Repo::at_hand`], without the way there. To
+    /// be called within a runtime.
+    pub fn at_hand(&self, repository: &RepoName, reference: &Reference) -> Option<AtHand> {
+        self.0.shared.at_hand(repository, reference)
     }
 
     /// Begins an upload into `repository` for `owner`. The session survives a restart.
@@ -382,7 +389,8 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
         blobs,
         links,
         index,
-        locks: Locks::default(),
+        locks: RepoLocks::default(),
+        memory: Memory::default(),
     };
     Ok(Store(Arc::new(Inner {
         shared: Arc::new(shared),
