@@ -88,6 +88,18 @@ impl Ready {
     }
 }
 
+/// The answer to `GET` and `HEAD` of a manifest, if that can be given without waiting for anything.
+pub(crate) fn at_hand(
+    registry: &Registry,
+    grant: &Grant<Pull>,
+    reference: &Reference,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Option<Response<Body>> {
+    let at_hand = registry.at_hand(grant, reference)?;
+    Some(given(at_hand.stored(), method, headers))
+}
+
 /// `GET` and `HEAD` of a manifest. One that is at hand is given without waiting for anything.
 ///
 /// # Errors
@@ -99,8 +111,8 @@ pub(crate) async fn read(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Error> {
-    if let Some(at_hand) = registry.at_hand(grant, reference) {
-        return Ok(given(at_hand.stored(), method, headers));
+    if let Some(response) = at_hand(registry, grant, reference, method, headers) {
+        return Ok(response);
     }
     if method == Method::HEAD || headers.contains_key(IF_NONE_MATCH) {
         let Described {

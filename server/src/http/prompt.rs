@@ -13,8 +13,10 @@ use tracing::level_filters::LevelFilter;
 use crate::auth::Authenticator;
 use crate::http::answer;
 use crate::http::body::Body;
-use crate::http::route::Route;
+use crate::http::manifests;
+use crate::http::route::{Read, Route};
 use crate::http::status;
+use crate::registry::Registry;
 
 /// Whether lines are wanted about all that happens. Then nothing is given at once: each line shall be
 /// within its request.
@@ -23,13 +25,25 @@ pub(crate) fn is_watched() -> bool {
 }
 
 /// The answer to a request that can have it now.
-pub(crate) fn answer(auth: &Authenticator, head: &Head, route: &Route) -> Option<Response<Body>> {
+pub(crate) fn answer(
+    auth: &Authenticator,
+    registry: &Registry,
+    head: &Head,
+    route: &Route,
+) -> Option<Response<Body>> {
     match route {
         Route::Health => Some(status::health()),
         Route::Base => {
             let caller = auth.recognise(&head.headers)?;
             auth.ping(&caller).ok()?;
             Some(answer::json(StatusCode::OK, &json!({})))
+        }
+        // A query may name the registry that the client takes us for.
+        Route::Read(repo, Read::Manifest(reference)) if head.uri.query().is_none() => {
+            let repo = registry.canonical(repo);
+            let caller = auth.recognise(&head.headers)?;
+            let grant = auth.grant(&caller, &repo).ok()?;
+            manifests::at_hand(registry, &grant, reference, &head.method, &head.headers)
         }
         _ => None,
     }

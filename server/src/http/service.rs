@@ -119,7 +119,12 @@ impl Service {
         peer: Peer,
         request: Request<Incoming>,
     ) -> Response<Observed> {
-        let Parts { auth, metrics, .. } = &self.0.parts;
+        let Parts {
+            auth,
+            metrics,
+            registry,
+            ..
+        } = &self.0.parts;
         let (head, body) = request.into_parts();
         let route = Route::parse(&head.method, head.uri.path(), head.uri.query());
         let payload = Payload::new(body, awaits_word(&head.headers));
@@ -133,7 +138,7 @@ impl Service {
             && !payload.wants_discarding()
             && !prompt::is_watched()
         {
-            let prompt = AssertUnwindSafe(|| prompt::answer(auth, &asked.head, route));
+            let prompt = AssertUnwindSafe(|| prompt::answer(auth, registry, &asked.head, route));
             // A panic in there is met again on the long way, and becomes an answer.
             if let Ok(Some(response)) = catch_unwind(prompt) {
                 return asked.answered(response, record);

@@ -140,7 +140,12 @@ impl Registry {
                 return Ok((meant, true));
             }
         }
-        Ok((sources.canonical(&name), false))
+        Ok((self.canonical(&name), false))
+    }
+
+    /// The one name of the repository that a request means by `name` and nothing beside it.
+    pub(crate) fn canonical(&self, name: &RepoName) -> RepoName {
+        self.upstreams.sources().canonical(name)
     }
 
     /// Whether clients may push to a repository: what comes from an upstream shall be what that has.
