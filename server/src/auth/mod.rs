@@ -116,8 +116,8 @@ impl Authenticator {
                 self.bearer(&verified).ok_or(AuthError::Token)
             }
             Credentials::Password { name, password } => {
-                let account = self.0.basic.verify(&name, password).await?;
-                Ok(Caller::direct(identity(&account)))
+                let known = self.0.basic.verify(&name, password).await?;
+                Ok(Caller::direct(identity(&known)))
             }
         }
     }
@@ -194,8 +194,8 @@ impl Authenticator {
         let holder: Holder = match credentials {
             Credentials::Anonymous => None,
             Credentials::Password { name, password } => {
-                let account = self.0.basic.verify(&name, password).await?;
-                Some((account.account.name.clone(), account.generation.clone()))
+                let known = self.0.basic.verify(&name, password).await?;
+                Some((known.account.name.clone(), known.generation.clone()))
             }
             // An access token must not beget another: it would never end.
             Credentials::Bearer(token) => {
