@@ -91,8 +91,7 @@ impl RepoLocks {
     }
 
     fn counter(&self, name: &RepoName) -> usize {
-        // Of so few bits of it nothing is lost.
-        self.hasher.hash_one(name.as_str()) as usize % COUNTERS
+        usize::from(self.hasher.hash_one(name.as_str()).to_le_bytes()[0]) % COUNTERS
     }
 }
 

@@ -73,6 +73,8 @@ async fn what_was_read_once_needs_no_files() {
         assert_eq!(record.size, manifest.bytes().len() as u64);
         assert_eq!(record.origin, Origin::Pushed);
     }
+    let on_disk = there.manifest_on_disk(digest(&manifest)).await;
+    assert!(on_disk.expect("the file is looked for").is_none());
     let state = there.tag(&latest).await.expect("no file is read");
     assert_eq!(state.expect("is at hand").digest, digest(&manifest));
 }

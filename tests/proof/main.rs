@@ -3,6 +3,7 @@
 //! `tests/proof/run` runs them one after the other against the release binary.
 
 mod disk;
+mod many_tags;
 mod memory;
 mod openshift;
 mod order;

@@ -193,6 +193,19 @@ impl Repo {
         self.run(move |files| files.read(&reference)).await
     }
 
+    /// As [`manifest`](Self::manifest), from the disk even if it is at hand: for one who wants to know
+    /// whether it is whole there.
+    ///
+    /// # Errors
+    /// As [`manifest`](Self::manifest).
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn manifest_on_disk(&self, digest: Digest) -> Result<Option<Stored>, Error> {
+        self.run(move |files| files.read(&Reference::Digest(digest)))
+            .await
+    }
+
     /// What is known of a manifest without reading it.
     ///
     /// # Errors

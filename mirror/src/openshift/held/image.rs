@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use roadstead_storage::Repo;
 use roadstead_storage::oci::{Digest, Manifest, Reference};
+use roadstead_storage::{Repo, Stored};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -143,7 +143,19 @@ impl ImageConfig {
 
 /// Reads a manifest of a repository.
 pub(super) async fn manifest(repo: &Repo, digest: Digest) -> Result<Manifest, Error> {
-    let stored = repo.manifest(&Reference::Digest(digest)).await?;
+    parsed(
+        repo,
+        digest,
+        repo.manifest(&Reference::Digest(digest)).await?,
+    )
+}
+
+/// As [`manifest`], as it is on the disk now.
+pub(super) async fn manifest_on_disk(repo: &Repo, digest: Digest) -> Result<Manifest, Error> {
+    parsed(repo, digest, repo.manifest_on_disk(digest).await?)
+}
+
+fn parsed(repo: &Repo, digest: Digest, stored: Option<Stored>) -> Result<Manifest, Error> {
     let stored = stored.ok_or_else(|| gone(repo, digest))?;
     let parsed = Manifest::parse(Some(stored.media_type.as_str()), stored.bytes);
     parsed.map_err(|source| Error::Manifest {

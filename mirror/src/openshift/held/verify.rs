@@ -13,7 +13,7 @@ use roadstead_storage::{Error as StoreError, Phase, Progress, Repo, Store};
 use tokio::task::spawn_blocking;
 
 use super::error::Error;
-use super::image::manifest;
+use super::image::manifest_on_disk;
 use super::release::HeldRelease;
 
 /// How many blobs are read at a time.
@@ -192,7 +192,7 @@ async fn found(
     digest: Digest,
     image: &mut VerifiedImage,
 ) -> Result<Option<Manifest>, Error> {
-    match manifest(repo, digest).await {
+    match manifest_on_disk(repo, digest).await {
         Ok(manifest) => return Ok(Some(manifest)),
         Err(Error::Gone { .. }) => drop(image.missing.insert(digest)),
         Err(Error::Manifest { .. } | Error::Store(StoreError::Damaged { .. })) => {
