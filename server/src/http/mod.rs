@@ -24,6 +24,8 @@ mod range;
 mod route;
 mod service;
 mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 mod token;
 mod uploads;
 

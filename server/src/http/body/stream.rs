@@ -122,11 +122,8 @@ impl Stream {
         if span.len < SHORTEST_FILE {
             return Poll::Ready(None);
         }
-        let part = FilePart {
-            blob: blob.clone(),
-            offset: span.start,
-            length: usize::try_from(span.len.min(LONGEST_FILE)).expect("it is short"),
-        };
+        let length = usize::try_from(span.len.min(LONGEST_FILE)).expect("it is short");
+        let part = FilePart::new(blob.clone(), span.start, length);
         let cached = ready!(self.poll_cached(&part, context));
         Poll::Ready(Some(self.settle(cached.map(|()| part), FilePart::len)))
     }
@@ -207,6 +204,15 @@ impl Stream {
 }
 
 impl FilePart {
+    /// `length` bytes from `offset` on, all of them in the blob.
+    pub(crate) fn new(blob: BlobReader, offset: u64, length: usize) -> Self {
+        Self {
+            blob,
+            offset,
+            length,
+        }
+    }
+
     /// How many bytes it has.
     pub(crate) fn len(&self) -> usize {
         self.length

@@ -67,15 +67,9 @@ impl Sender {
 
     /// Sends some of the part whose mark is being written.
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut present = match self.present.take() {
-            Some(present) => present,
-            None => match self.promises.next() {
-                Some(part) => Present {
-                    part,
-                    step: Step::Send { is_fresh: true },
-                },
-                None => return Poll::Ready(Err(astray())),
-            },
+        let next = || self.promises.next().map(Present::new);
+        let Some(mut present) = self.present.take().or_else(next) else {
+            return Poll::Ready(Err(astray()));
         };
         let sent = present.poll(&self.stream, &self.promises, context);
         match &sent {
@@ -102,6 +96,11 @@ impl Sender {
 }
 
 impl Present {
+    fn new(part: FilePart) -> Self {
+        let step = Step::Send { is_fresh: true };
+        Self { part, step }
+    }
+
     /// Sends some of it; how much.
     fn poll(
         &mut self,
@@ -133,6 +132,7 @@ impl Present {
                         }
                     }
                 }
+                Step::Send { .. } if promises.is_by_hand() => self.step = Step::Read(self.read()),
                 Step::Send { is_fresh } => {
                     if stream.poll_write_ready(context)?.is_pending() {
                         *is_fresh = false;
@@ -145,10 +145,7 @@ impl Present {
                     match send(&self.part, stream) {
                         Err(Errno::AGAIN) => *is_fresh = false,
                         // As splice(2) says that a file system, or the system itself, cannot do it.
-                        Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {
-                            promises.by_hand();
-                            self.step = Step::Read(self.read());
-                        }
+                        Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => promises.by_hand(),
                         sent => return Poll::Ready(self.check(sent)),
                     }
                 }
