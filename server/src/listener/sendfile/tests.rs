@@ -16,25 +16,34 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use roadstead_storage::BlobReader;
 use rustix::fs::{Advice, fadvise};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use super::promise::Piece;
 use super::*;
 use crate::http::testing::{Held, answer};
 use crate::http::{FilePart, Observed};
 use crate::stall::Stalling;
 
 /// More than a socket holds, and not a multiple of anything.
-const LENGTH: u32 = 9_000_001;
+const LENGTH: u32 = 3_000_001;
 
-/// The two ends of a connection.
+/// About what a socket is told to hold.
+const HOLDS: u32 = 128 * 1024;
+
+/// The two ends of a connection, which hold little between them.
 async fn ends() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
-    let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
-    (client.expect("it listens"), server.expect("a client").0)
+    let client = TcpSocket::new_v4().expect("a socket");
+    client.set_recv_buffer_size(HOLDS).expect("a small one");
+    let (client, server) = tokio::join!(client.connect(address), listener.accept());
+    let (server, _) = server.expect("a client");
+    set_socket_send_buffer_size(&server, HOLDS as usize).expect("a small one");
+    (client.expect("it listens"), server)
 }
 
 /// Serves a connection whose requests are answered by their paths; its client, and how it ends.
@@ -242,22 +251,16 @@ async fn no_file_is_promised_where_the_kernel_sends_none() {
 async fn a_file_that_left_the_cache_while_its_client_was_slow_is_sent_all_the_same() {
     let held = Held::new(LENGTH).await;
     let (mut sender, _promises, mut piece, mut client) = promised(held.blob(), MANY).await;
-    let before = piece.remaining();
-    {
-        let mut sending = Box::pin(send(&mut sender, &mut piece));
-        // Until the socket takes no more.
-        while futures_util::poll!(&mut sending).is_pending() {
-            fadvise(held.file(), 0, None, Advice::DontNeed).expect("a file");
-            if !held.blob().is_cached(0, LENGTH.into()) {
-                break;
-            }
-        }
-    }
-    assert!(piece.has_remaining(), "a socket does not hold {before}");
-    let sent = before - piece.remaining();
-    let mut start = vec![0; sent];
-    client.read_exact(&mut start).await.expect("what was sent");
-    let rest = arrives(&mut sender, &mut piece, &mut client).await;
+    let mut start = vec![0; 500_000];
+    tokio::select! {
+        sent = send(&mut sender, &mut piece) => panic!("nobody reads, and {sent:?}"),
+        read = client.read_exact(&mut start) => read.expect("some of it"),
+    };
+    fadvise(held.file(), 0, None, Advice::DontNeed).expect("a file");
+    let mut rest = vec![0; MANY - start.len()];
+    let (sent, read) = tokio::join!(send(&mut sender, &mut piece), client.read_exact(&mut rest));
+    sent.expect("a client");
+    read.expect("all of it");
     assert!([start, rest].concat() == held.content()[1..]);
 }
 
