@@ -16,17 +16,14 @@ async fn by_files(mut body: Body) -> (Vec<u8>, usize) {
     let (mut bytes, mut parts) = (Vec::new(), 0);
     while !body.is_end_stream() {
         let left = body.left().expect("known");
-        match poll_fn(|context| body.poll_file(context)).await {
-            Some(part) => {
-                let part = part.expect("a disk");
-                let piece = part.blob.read(part.offset, part.len()).await;
-                bytes.extend(piece.expect("a disk"));
-                parts += 1;
-            }
-            None => {
-                let frame = body.frame().await.expect("more").expect("a disk");
-                bytes.extend(frame.into_data().expect("no trailers"));
-            }
+        if let Some(part) = poll_fn(|context| body.poll_file(context)).await {
+            let part = part.expect("a disk");
+            let piece = part.blob.read(part.offset, part.len()).await;
+            bytes.extend(piece.expect("a disk"));
+            parts += 1;
+        } else {
+            let frame = body.frame().await.expect("more").expect("a disk");
+            bytes.extend(frame.into_data().expect("no trailers"));
         }
         let taken = left - body.left().expect("known");
         assert!(taken > 0, "each piece is counted");
