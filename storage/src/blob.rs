@@ -5,13 +5,17 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::fs::{Advice, fadvise};
 
+use crate::cached;
 use crate::config::Clock;
 use crate::disk::Disk;
 use crate::error::Error;
@@ -23,6 +27,9 @@ use crate::open::open;
 use crate::pool::blocking;
 use crate::space::Space;
 use crate::walk;
+
+/// How far ahead the kernel is told to read by who had to wait for the disk.
+const READ_AHEAD: NonZeroU64 = NonZeroU64::new(4 * 1024 * 1024).expect("it is not zero");
 
 /// All blobs of a store.
 #[derive(Debug, Clone)]
@@ -89,13 +96,16 @@ impl Blobs {
 
     /// Opens a blob, if it is here.
     pub(crate) fn open(&self, digest: Digest) -> Result<Option<BlobReader>, Error> {
-        let opened = self.file(digest)?.map(|(file, path, length)| Open {
-            digest,
-            length,
-            file,
-            path,
-        });
-        Ok(opened.map(|open| BlobReader(Arc::new(open))))
+        let opened = self.file(digest)?;
+        Ok(opened.map(|(file, path, length)| BlobReader::new(digest, file, path, length)))
+    }
+
+    /// As [`Self::open`], for a thread that may not block. `None` says nothing: ask again where it may.
+    pub(crate) fn open_cached(&self, digest: Digest) -> Option<BlobReader> {
+        let path = self.layout.blob(&digest);
+        let file = cached::open(&path)?;
+        let length = file.metadata().ok()?.len();
+        Some(BlobReader::new(digest, file, path, length))
     }
 
     /// The file of a blob, if it is here, where it lies, and its size in bytes.
@@ -162,6 +172,15 @@ struct Open {
 }
 
 impl BlobReader {
+    fn new(digest: Digest, file: File, path: PathBuf, length: u64) -> Self {
+        Self(Arc::new(Open {
+            digest,
+            length,
+            file,
+            path,
+        }))
+    }
+
     /// What it is the content of.
     pub fn digest(&self) -> Digest {
         self.0.digest
@@ -184,6 +203,54 @@ impl BlobReader {
         blocking(move || open.read(offset, length)).await
     }
 
+    /// Fills `buffer` from `offset` on, and has what comes behind it read ahead.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; the end of the blob within the buffer is one, too.
+    ///
+    /// # Cancel safety
+    /// The buffer is lost.
+    pub async fn read_into<B>(&self, offset: u64, mut buffer: B) -> Result<B, Error>
+    where
+        B: AsMut<[u8]> + Send + 'static,
+    {
+        let open = Arc::clone(&self.0);
+        blocking(move || {
+            open.read_ahead(offset);
+            fill(&open.file, &open.path, offset, buffer.as_mut())?;
+            Ok(buffer)
+        })
+        .await
+    }
+
+    /// Reads what is in memory from `offset` on into the front of `buffer`, and does not wait. How much
+    /// that was; nothing says nothing about the blob.
+    pub fn read_cached(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        cached::read(&self.0.file, offset, buffer)
+    }
+
+    /// Whether a part of the blob seems to be in memory, so that sending it would not wait for the disk.
+    pub fn is_cached(&self, offset: u64, length: u64) -> bool {
+        cached::has(&self.0.file, offset, length)
+    }
+
+    /// Has the kernel bring a part of the blob into memory, and what comes behind it, too.
+    ///
+    /// # Errors
+    /// As [`Self::read_into`].
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn cache(&self, offset: u64, length: u64) -> Result<(), Error> {
+        let open = Arc::clone(&self.0);
+        blocking(move || {
+            open.read_ahead(offset);
+            cached::probes(offset, length)
+                .try_for_each(|place| fill(&open.file, &open.path, place, &mut [0]))
+        })
+        .await
+    }
+
     /// As [`Self::read`], of the whole, for a thread that may block. For content known to be small.
     pub(crate) fn read_all(&self) -> Result<Bytes, Error> {
         self.0
@@ -191,7 +258,20 @@ impl BlobReader {
     }
 }
 
+/// For system calls that take from the file what is sent. Its position means nothing, for all read it
+/// at places that they say.
+impl AsFd for BlobReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.file.as_fd()
+    }
+}
+
 impl Open {
+    /// Advice: where it is not taken, reading is as right as without it.
+    fn read_ahead(&self, offset: u64) {
+        let _ = fadvise(&self.file, offset, Some(READ_AHEAD), Advice::WillNeed);
+    }
+
     fn read(&self, offset: u64, length: usize) -> Result<Bytes, Error> {
         let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
         read_at(&self.file, &self.path, offset, length.min(left))
@@ -206,8 +286,14 @@ pub(crate) fn read_at(
     length: usize,
 ) -> Result<Bytes, Error> {
     let mut buffer = vec![0; length];
-    match file.read_exact_at(&mut buffer, offset) {
-        Ok(()) => Ok(buffer.into()),
+    fill(file, path, offset, &mut buffer)?;
+    Ok(buffer.into())
+}
+
+/// As [`read_at`], into a buffer.
+pub(crate) fn fill(file: &File, path: &Path, offset: u64, buffer: &mut [u8]) -> Result<(), Error> {
+    match file.read_exact_at(buffer, offset) {
+        Ok(()) => Ok(()),
         Err(source) if source.kind() == io::ErrorKind::UnexpectedEof => Err(Error::Damaged {
             path: path.to_owned(),
             defect: "it is shorter than when it was opened",

@@ -9,6 +9,7 @@
 mod backup;
 mod blob;
 mod breath;
+mod cached;
 mod capacity;
 mod collect;
 mod config;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::cached;
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::index::Index;
@@ -33,6 +34,11 @@ impl Links {
         let path = self.layout.repo(repository).blob(&blob);
         path.try_exists()
             .map_err(|source| Error::io("look at", &path, source))
+    }
+
+    /// As [`Self::has`], for a thread that may not block. False says nothing: ask again where it may.
+    pub(crate) fn has_cached(&self, repository: &RepoName, blob: Digest) -> bool {
+        cached::is_there(&self.layout.repo(repository).blob(&blob))
     }
 
     /// From now on the repository may serve the blob, which must be in the store. On disk when this

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::http::buffer::{Buffer, Buffers};
+
 /// What all pieces together should stay under. Each transfer has one in hand and one underway.
 const TOTAL: usize = 8 * 1024 * 1024;
 /// The largest piece: beyond it nothing gets faster.
@@ -15,11 +17,17 @@ const SMALLEST: usize = 16 * 1024;
 
 /// The budget of all transfers; clones share it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Budget(Arc<AtomicUsize>);
+pub(crate) struct Budget(Arc<Shared>);
 
 /// The part of one transfer, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Share(Arc<AtomicUsize>);
+pub(crate) struct Share(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    transfers: AtomicUsize,
+    buffers: Buffers,
+}
 
 impl Budget {
     /// Nothing underway yet.
@@ -29,7 +37,7 @@ impl Budget {
 
     /// Counts a transfer in.
     pub(crate) fn share(&self) -> Share {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.transfers.fetch_add(1, Ordering::Relaxed);
         Share(Arc::clone(&self.0))
     }
 }
@@ -37,14 +45,24 @@ impl Budget {
 impl Share {
     /// How many bytes the next piece may have.
     pub(crate) fn piece(&self) -> usize {
-        let transfers = self.0.load(Ordering::Relaxed).max(1);
+        let transfers = self.0.transfers.load(Ordering::Relaxed).max(1);
         (TOTAL / (2 * transfers)).clamp(SMALLEST, LARGEST)
+    }
+
+    /// Memory for the next piece of what is still `wanted`.
+    pub(crate) fn buffer(&self, wanted: u64) -> Buffer {
+        let piece = self.piece();
+        match usize::try_from(wanted) {
+            Ok(wanted) if wanted <= SMALLEST => Buffer::new(wanted),
+            Ok(wanted) if wanted < piece => self.0.buffers.take(wanted, piece),
+            _ => self.0.buffers.take(piece, piece),
+        }
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.transfers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -63,5 +81,19 @@ mod tests {
         assert_eq!(one.piece(), SMALLEST);
         drop((others, crowd));
         assert_eq!(one.piece(), LARGEST);
+    }
+
+    #[test]
+    fn a_buffer_holds_what_is_wanted_and_no_more_than_a_piece() {
+        let one = Budget::new().share();
+        for (wanted, length) in [
+            (1, 1),
+            (SMALLEST + 1, SMALLEST + 1),
+            (LARGEST, LARGEST),
+            (LARGEST + 1, LARGEST),
+        ] {
+            assert_eq!(one.buffer(wanted as u64).as_ref().len(), length);
+        }
+        assert_eq!(one.buffer(u64::MAX).as_ref().len(), LARGEST);
     }
 }

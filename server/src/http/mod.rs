@@ -9,6 +9,7 @@ mod answer;
 mod blobs;
 mod body;
 mod budget;
+mod buffer;
 mod challenge;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -25,9 +26,12 @@ mod range;
 mod route;
 mod service;
 mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 mod token;
 mod uploads;
 
+pub(crate) use self::body::FilePart;
 pub(crate) use self::observe::Observed;
 pub(crate) use self::origin::Peer;
 pub(crate) use self::service::{Parts, Service};

@@ -16,7 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use roadstead_storage::Error as StoreError;
 use tracing::{Level, Span, debug, enabled, error};
 
-use crate::http::body::Body;
+use crate::http::body::{Body, FilePart};
 use crate::report::chain;
 use crate::telemetry::{InFlight, Metrics};
 
@@ -113,6 +113,31 @@ impl Drop for Record {
     }
 }
 
+impl Observed {
+    /// As [`Body::poll_file`].
+    pub(crate) fn poll_file(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<FilePart, StoreError>>> {
+        let part = ready!(self.body.poll_file(context));
+        self.note(part.as_ref().map(|part| part.as_ref().map(FilePart::len)));
+        Poll::Ready(part)
+    }
+
+    /// Remembers what became of the next piece.
+    fn note(&mut self, piece: Option<Result<usize, &StoreError>>) {
+        match piece {
+            Some(Ok(length)) => self.record.sent += length as u64,
+            // Too late for a status: the connection breaks, which the client cannot take for the end.
+            Some(Err(failure)) => {
+                let _within = self.record.span.enter();
+                error!(error = %chain(failure), "An answer broke off");
+            }
+            None => {}
+        }
+    }
+}
+
 impl HttpBody for Observed {
     type Data = Bytes;
     type Error = StoreError;
@@ -122,17 +147,8 @@ impl HttpBody for Observed {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StoreError>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        match &frame {
-            Some(Ok(frame)) => {
-                self.record.sent += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
-            }
-            // Too late for a status: the connection breaks, which the client cannot take for the end.
-            Some(Err(failure)) => {
-                let _within = self.record.span.enter();
-                error!(error = %chain(failure), "An answer broke off");
-            }
-            None => {}
-        }
+        let length = |frame: &Frame<Bytes>| frame.data_ref().map_or(0, Bytes::len);
+        self.note(frame.as_ref().map(|frame| frame.as_ref().map(length)));
         Poll::Ready(frame)
     }
 

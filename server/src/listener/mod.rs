@@ -1,12 +1,13 @@
 //! Listeners: accept connections and hand each to a task of its own.
 //!
 //! Owns how many connections there are and what happens when the system has no room for another. What
-//! is done with one is in `connection/`, when it is given up over HTTP/2 in `movement.rs`, where
-//! sockets come from in `bind.rs`. Invariant: accepting never waits for a client.
+//! is done with one is in `connection/`, when it is given up over HTTP/2 in `movement.rs`, how files are
+//! sent without TLS in `sendfile/`, where sockets come from in `bind.rs`. Invariant: accepting never waits for a client.
 
 mod bind;
 mod connection;
 mod movement;
+mod sendfile;
 
 use std::io;
 use std::net::SocketAddr;

@@ -109,6 +109,12 @@ impl Repo {
     /// # Cancel safety
     /// Reads only.
     pub async fn blob(&self, digest: Digest) -> Result<Option<BlobReader>, Error> {
+        let Shared { links, blobs, .. } = &*self.0.shared;
+        if links.has_cached(self.name(), digest)
+            && let Some(blob) = blobs.open_cached(digest)
+        {
+            return Ok(Some(blob));
+        }
         self.run(move |files| {
             if files.shared.links.has(&files.name, digest)? {
                 files.shared.blobs.open(digest)

@@ -3,6 +3,7 @@
 //! It can be read once, from its beginning: what lies before the part is read and passed over.
 //! Invariant: as of [`super::Body`].
 
+use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -80,6 +81,14 @@ impl Passing {
             *left -= bytes.len() as u64;
         }
         bytes
+    }
+}
+
+impl Debug for Passing {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Passing")
+            .field("left", &self.left)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use roadstead_storage::oci::Digest;
 use roadstead_storage::{BlobReader, Error as StoreError, FetchReader};
 
+use crate::http::buffer::Buffer;
+
 /// Reads a blob. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) enum Reader {
@@ -37,11 +39,26 @@ impl Reader {
         Ok((self, size))
     }
 
-    /// At least one byte from `offset` on, and at most `length`; none behind the end.
-    pub(super) async fn read(&mut self, offset: u64, length: usize) -> Result<Bytes, StoreError> {
+    /// Reads what is in memory from `offset` on into the front of `buffer`; how much that was.
+    pub(super) fn read_cached(&self, offset: u64, buffer: &mut [u8]) -> usize {
         match self {
-            Self::Arriving(reader) => reader.read(offset, length).await,
-            Self::Held(blob) => blob.read(offset, length).await,
+            Self::Arriving(reader) => reader.read_cached(offset, buffer),
+            Self::Held(blob) => blob.read_cached(offset, buffer),
+        }
+    }
+
+    /// At least one byte from `offset` on, and at most what there is room for; none behind the end.
+    pub(super) async fn read(self, offset: u64, buffer: Buffer) -> Result<Bytes, StoreError> {
+        match self {
+            Self::Arriving(mut reader) => {
+                let (buffer, read) = reader.read_into(offset, buffer).await?;
+                Ok(buffer.filled(read))
+            }
+            Self::Held(blob) => {
+                let buffer = blob.read_into(offset, buffer).await?;
+                let read = buffer.as_ref().len();
+                Ok(buffer.filled(read))
+            }
         }
     }
 }

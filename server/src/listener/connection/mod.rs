@@ -28,8 +28,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::http::{Observed, Peer, Service};
+use crate::http::{Peer, Service};
 use crate::listener::movement::Movement;
+use crate::listener::sendfile;
 use crate::report::chain;
 use crate::shutdown::Tasks;
 use crate::stall::Stalling;
@@ -72,7 +73,6 @@ impl Connection {
         // Without it the last bytes of an answer wait for an acknowledgement. A socket that refuses
         // is about to fail anyway.
         let _ = stream.set_nodelay(true);
-        let stream = Stalling::new(stream, STALL);
         let Self {
             peer,
             tls,
@@ -85,8 +85,14 @@ impl Connection {
             async move { service.answer(peer, request).await }
         };
         let Some(tls) = tls else {
-            return http1(stream, answer, &stop).await;
+            let (sender, files) = sendfile::pair(stream);
+            let answer = |request| {
+                let (answer, files) = (answer(request), files.clone());
+                async move { answer.await.map(|body| files.fill(body)) }
+            };
+            return http1(Stalling::new(sender, STALL), answer, &stop).await;
         };
+        let stream = Stalling::new(stream, STALL);
         // Asked for each connection, so that a renewed certificate counts from the next one on.
         let handshake = TlsAcceptor::from(tls.config()).accept(stream);
         let handshake = stop
@@ -107,13 +113,14 @@ impl Connection {
     }
 }
 
-async fn http1<A, F>(
+async fn http1<A, F, B>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     answer: A,
     stop: &CancellationToken,
 ) where
     A: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<Observed>>,
+    F: Future<Output = Response<B>>,
+    B: Body<Error: Error + Send + Sync + 'static> + 'static,
 {
     let service = service_fn(|request| {
         let answer = answer(request);
