@@ -1,0 +1,57 @@
+//! Tokens for docker-registry, which makes none: ES256, with the certificate of the key in the header.
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use rcgen::{CertificateParams, KeyPair};
+use serde_json::{Value, json};
+
+/// Long before and long after any benchmark, in seconds since 1970.
+const BEGIN: u64 = 1_000_000_000;
+const END: u64 = 4_000_000_000;
+
+/// Who signs tokens.
+pub(super) struct Issuer {
+    key: EcdsaKeyPair,
+    certificate: rcgen::Certificate,
+}
+
+impl Issuer {
+    /// One with a new key.
+    pub(super) fn new() -> Self {
+        let pair = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(["bench".to_owned()]).expect("a name");
+        let certificate = params.self_signed(&pair).expect("a certificate");
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pair.serialized_der());
+        Self {
+            key: key.expect("a key on P-256"),
+            certificate,
+        }
+    }
+
+    /// Its certificate, in PEM, for who shall believe it.
+    pub(super) fn certificate(&self) -> String {
+        self.certificate.pem()
+    }
+
+    /// A token to pull from and push to a repository.
+    pub(super) fn token(&self, repository: &str) -> String {
+        let chain = [BASE64_STANDARD.encode(self.certificate.der())];
+        let head = part(&json!({"typ": "JWT", "alg": "ES256", "x5c": chain}));
+        let actions = ["pull", "push"];
+        let access = [json!({"type": "repository", "name": repository, "actions": actions})];
+        let claims = part(&json!({
+            "iss": "bench", "aud": "bench", "sub": "bench", "jti": "1",
+            "nbf": BEGIN, "iat": BEGIN, "exp": END, "access": access,
+        }));
+        let signed = format!("{head}.{claims}");
+        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes());
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(signature.expect("a signature"));
+        format!("{signed}.{signature}")
+    }
+}
+
+fn part(value: &Value) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(value.to_string())
+}
