@@ -3,8 +3,6 @@
 use bytes::Bytes;
 use harness::{Client, Digest, Format, Image, Noise};
 
-use crate::options::Options;
-
 /// The repository of everything that is there from the beginning.
 pub(crate) const REPOSITORY: &str = "bench/app";
 /// The tag of its image.
@@ -20,13 +18,13 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(large: u64) -> Self {
         // As many layers as make a manifest of the usual one and a half kilobytes.
         let layers = (1..=8).map(|seed| Noise::new(seed, 1024).bytes());
         let config = Bytes::from_static(b"{\"architecture\":\"amd64\",\"os\":\"linux\"}");
         Self {
             image: Image::assemble(Format::Oci, config, layers.collect()),
-            large: Noise::new(100, options.large),
+            large: Noise::new(100, large),
             small: Noise::new(101, SMALL),
         }
     }
@@ -41,12 +39,10 @@ impl Content {
     /// Every path that can be asked for, with what lies there.
     pub(crate) fn files(&self) -> Vec<(String, Bytes)> {
         let manifest = &self.image.manifest.bytes;
+        let digest = self.image.digest();
         vec![
             (manifest_path(TAG), manifest.clone()),
-            (
-                manifest_path(self.image.digest().as_str()),
-                manifest.clone(),
-            ),
+            (manifest_path(digest.as_str()), manifest.clone()),
             (blob_path(&self.large.digest()), self.large.bytes()),
             (blob_path(&self.small.digest()), self.small.bytes()),
         ]

@@ -2,154 +2,135 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use serde_json::{Value, json};
-
-use crate::fleet::{DISTRIBUTION, NGINX, ROADSTEAD};
-use crate::report::Report;
-use crate::row::Figure;
+use crate::row::Row;
+use crate::sample::Figure as F;
+use crate::target::{DISTRIBUTION, NGINX, ROADSTEAD};
 
 /// A goal, and how near the run came.
 pub(crate) struct Goal {
-    what: String,
-    limit: Limit,
+    pub(crate) what: String,
+    pub(crate) limit: Limit,
     /// `None` when its row, or a contestant of it, was not measured.
-    measured: Option<f64>,
+    pub(crate) measured: Option<f64>,
 }
 
+/// How much, or how little, it has to be.
 #[derive(Clone, Copy)]
-enum Limit {
+pub(crate) enum Limit {
     AtLeast(f64),
     AtMost(f64),
 }
 
-/// Of what a figure of ours is a ratio.
-type Peer = Option<&'static str>;
+/// The rows, what of them, as a ratio to whom, and the limit.
+type Wish<'a> = (&'a [&'a str], F, Option<&'static str>, Limit);
 
-/// Every goal, in the order of the rows.
-pub(crate) fn judge(report: &Report) -> Vec<Goal> {
-    use Figure as F;
-    use Limit::{AtLeast, AtMost};
-    let rows: [(&str, Figure, Peer, Limit); 18] = [
-        (
-            "manifest-tag-plain",
-            F::CpuPerRequest,
-            Some(NGINX),
-            AtMost(0.8),
-        ),
-        (
-            "manifest-digest-plain",
-            F::CpuPerRequest,
-            Some(NGINX),
-            AtMost(0.8),
-        ),
-        (
-            "manifest-tag-tls",
-            F::CpuPerRequest,
-            Some(NGINX),
-            AtMost(0.8),
-        ),
-        (
-            "manifest-digest-tls",
-            F::CpuPerRequest,
-            Some(NGINX),
-            AtMost(0.8),
-        ),
-        (
-            "manifest-tag-plain",
-            F::Requests,
-            Some(DISTRIBUTION),
-            AtLeast(10.0),
-        ),
-        (
-            "manifest-digest-plain",
-            F::Requests,
-            Some(DISTRIBUTION),
-            AtLeast(10.0),
-        ),
-        ("blob-plain-1", F::CpuPerGib, Some(NGINX), AtMost(1.25)),
-        ("blob-plain-4", F::CpuPerGib, Some(NGINX), AtMost(1.25)),
-        (
-            "blob-plain-1",
-            F::Throughput,
-            Some(DISTRIBUTION),
-            AtLeast(1.0),
-        ),
-        (
-            "blob-plain-4",
-            F::Throughput,
-            Some(DISTRIBUTION),
-            AtLeast(1.0),
-        ),
-        ("blob-tls-1", F::CpuPerGib, Some(NGINX), AtMost(0.75)),
-        ("blob-tls-4", F::CpuPerGib, Some(NGINX), AtMost(0.75)),
-        ("beside-plain", F::P99, None, AtMost(5.0)),
-        ("push-large", F::CpuPerGib, None, AtMost(1.5)),
-        (
-            "push-large",
-            F::Throughput,
-            Some(DISTRIBUTION),
-            AtLeast(1.3),
-        ),
-        ("push-small", F::Requests, Some(DISTRIBUTION), AtLeast(2.0)),
-        ("cold", F::FirstByte, None, AtMost(50.0)),
-        ("cold", F::Fetches, None, AtMost(1.0)),
-    ];
-    rows.into_iter()
-        .map(|(row, figure, peer, limit)| {
-            let ours = report.median(row, ROADSTEAD, figure);
-            let (head, _) = figure.names();
-            let (what, measured) = match peer {
-                None => (format!("{row}: {head}"), ours),
-                Some(peer) => {
-                    let theirs = report.median(row, peer, figure);
-                    let ratio = ours.zip(theirs).map(|(ours, theirs)| ours / theirs);
-                    (format!("{row}: {head}, ratio to {peer}"), ratio)
-                }
-            };
-            Goal {
-                what,
-                limit,
-                measured,
+const MANIFESTS: [&str; 4] = [
+    "manifest-tag-plain",
+    "manifest-digest-plain",
+    "manifest-tag-tls",
+    "manifest-digest-tls",
+];
+const PLAIN: [&str; 3] = ["blob-plain-1", "blob-plain-4", "blob-plain-16"];
+const TLS: [&str; 3] = ["blob-tls-1", "blob-tls-4", "blob-tls-16"];
+const BESIDE: [&str; 4] = [
+    "beside-plain-1",
+    "beside-plain-4",
+    "beside-tls-1",
+    "beside-tls-4",
+];
+const PUSHES: [&str; 2] = ["push-large", "push-chunk"];
+
+const WISHES: [Wish<'static>; 11] = [
+    (
+        &MANIFESTS,
+        F::CpuPerRequest,
+        Some(NGINX),
+        Limit::AtMost(0.8),
+    ),
+    (
+        &MANIFESTS,
+        F::Requests,
+        Some(DISTRIBUTION),
+        Limit::AtLeast(10.0),
+    ),
+    (&PLAIN, F::CpuPerGib, Some(NGINX), Limit::AtMost(1.25)),
+    (
+        &PLAIN,
+        F::Throughput,
+        Some(DISTRIBUTION),
+        Limit::AtLeast(1.0),
+    ),
+    (&TLS, F::CpuPerGib, Some(NGINX), Limit::AtMost(0.75)),
+    (&BESIDE, F::P99, None, Limit::AtMost(5.0)),
+    (&PUSHES, F::CpuPerGib, None, Limit::AtMost(1.5)),
+    (
+        &PUSHES,
+        F::Throughput,
+        Some(DISTRIBUTION),
+        Limit::AtLeast(1.3),
+    ),
+    (
+        &["push-small"],
+        F::Requests,
+        Some(DISTRIBUTION),
+        Limit::AtLeast(2.0),
+    ),
+    (&["cold"], F::FirstByte, None, Limit::AtMost(50.0)),
+    (&["cold"], F::Fetches, None, Limit::AtMost(1.0)),
+];
+
+/// Every goal, row by row.
+pub(crate) fn judge(rows: &[Row]) -> Vec<Goal> {
+    let wishes = WISHES.iter();
+    wishes.flat_map(|wish| goals(wish, rows)).collect()
+}
+
+fn goals((names, figure, peer, limit): &Wish<'_>, rows: &[Row]) -> Vec<Goal> {
+    let head = figure.names().0;
+    let goal = |name: &&str| {
+        let row = rows.iter().find(|row| row.name == **name);
+        let ours = row.and_then(|row| row.median(ROADSTEAD, *figure));
+        let (what, measured) = match peer {
+            None => (format!("{name}: {head}"), ours),
+            Some(peer) => {
+                let theirs = row.and_then(|row| row.median(peer, *figure));
+                let ratio = ours.zip(theirs).map(|(ours, theirs)| ours / theirs);
+                (format!("{name}: {head}, ratio to {peer}"), ratio)
             }
-        })
-        .collect()
+        };
+        Goal {
+            what,
+            limit: *limit,
+            measured,
+        }
+    };
+    names.iter().map(goal).collect()
 }
 
 impl Goal {
-    fn is_reached(&self) -> Option<bool> {
+    /// Whether it was reached, if it was measured.
+    pub(crate) fn is_reached(&self) -> Option<bool> {
         self.measured.map(|measured| match self.limit {
             Limit::AtLeast(limit) => measured >= limit,
             Limit::AtMost(limit) => measured <= limit,
-        })
-    }
-
-    /// For programs.
-    pub(crate) fn json(&self) -> Value {
-        json!({
-            "goal": self.what,
-            "limit": self.limit.to_string(),
-            "measured": self.measured,
-            "reached": self.is_reached(),
         })
     }
 }
 
 impl Display for Goal {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let said = match self.is_reached() {
-            None => "not measured",
-            Some(true) => "reached",
-            Some(false) => "MISSED",
-        };
-        let measured = self
-            .measured
-            .map_or_else(|| "-".to_owned(), |measured| format!("{measured:.2}"));
         let Self { what, limit, .. } = self;
-        write!(
-            f,
-            "{what:<58}{:>14}{measured:>10}  {said}",
-            limit.to_string()
-        )
+        write!(f, "{what:<60}{:>13}", limit.to_string())?;
+        let Some((measured, is_reached)) = self.measured.zip(self.is_reached()) else {
+            return write!(f, "{:>10}  not measured", "-");
+        };
+        if is_reached {
+            write!(f, "{measured:>10.2}  reached")
+        } else {
+            let (Limit::AtLeast(wanted) | Limit::AtMost(wanted)) = limit;
+            let distance = (measured / wanted - 1.0).abs() * 100.0;
+            write!(f, "{measured:>10.2}  MISSED by {distance:.0} %")
+        }
     }
 }
 

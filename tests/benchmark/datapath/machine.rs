@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use harness::Scratch;
+use rustix::fs::syncfs;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// How often the latency of a sync is measured.
@@ -15,18 +16,22 @@ const SYNCS: usize = 200;
 /// The machine, as far as figures depend on it.
 pub(crate) struct Machine {
     processors: Vec<usize>,
+    /// Whether servers and client have a half each.
+    pub(crate) is_halved: bool,
     pub(crate) model: String,
     pub(crate) kernel: String,
     pub(crate) filesystem: String,
     /// How long fdatasync(2) of a kilobyte takes, in milliseconds (median).
     pub(crate) sync: f64,
+    scratch: Scratch,
 }
 
 impl Machine {
     /// Looks at the machine, and measures how long a sync takes where the contents will lie.
-    pub(crate) fn look() -> Self {
+    pub(crate) fn look(pin: bool) -> Self {
         let allowed = sched_getaffinity(None).expect("the processors of this process");
         let processors = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
+        let processors: Vec<_> = processors.collect();
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = cpuinfo
             .lines()
@@ -35,11 +40,13 @@ impl Machine {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let scratch = Scratch::new();
         Self {
-            processors: processors.collect(),
+            is_halved: pin && processors.len() > 1,
+            processors,
             model: model.to_owned(),
             kernel: kernel.trim_end().to_owned(),
             filesystem: filesystem(&scratch),
             sync: sync_latency(&scratch),
+            scratch,
         }
     }
 
@@ -49,19 +56,23 @@ impl Machine {
     }
 
     /// Whoever is started from now on has the first half of the processors.
-    pub(crate) fn pin_servers(&self, pin: bool) {
-        if pin {
-            let half = self.processors.len().div_ceil(2);
-            run_on(&self.processors[..half]);
+    pub(crate) fn pin_servers(&self) {
+        if self.is_halved {
+            run_on(&self.processors[..self.processors.len() / 2]);
         }
     }
 
-    /// This process, and whoever it starts from now on, has the other half.
-    pub(crate) fn pin_client(&self, pin: bool) {
-        if pin && self.processors.len() > 1 {
-            let half = self.processors.len().div_ceil(2);
-            run_on(&self.processors[half..]);
+    /// This thread, and whoever it starts from now on, has the other half.
+    pub(crate) fn pin_client(&self) {
+        if self.is_halved {
+            run_on(&self.processors[self.processors.len() / 2..]);
         }
+    }
+
+    /// Waits until nothing is left to be written: no contestant pays for the one before it.
+    pub(crate) fn settle(&self) {
+        let place = File::open(self.scratch.path()).expect("a directory of ours");
+        syncfs(place).expect("a sync of a whole file system");
     }
 }
 
@@ -80,14 +91,18 @@ fn run_on(processors: &[usize]) {
 }
 
 fn filesystem(scratch: &Scratch) -> String {
-    let path = scratch.path();
     let found = Command::new("findmnt")
         .args(["--noheadings", "--output", "FSTYPE,SOURCE", "--target"])
-        .arg(path)
+        .arg(scratch.path())
         .output();
     let found = found.map(|found| String::from_utf8_lossy(&found.stdout).into_owned());
     let words = found.unwrap_or_default();
-    words.split_whitespace().collect::<Vec<_>>().join(" on ")
+    let words: Vec<_> = words.split_whitespace().collect();
+    if words.is_empty() {
+        "an unknown file system (no findmnt)".to_owned()
+    } else {
+        words.join(" on ")
+    }
 }
 
 fn sync_latency(scratch: &Scratch) -> f64 {
@@ -106,13 +121,19 @@ fn sync_latency(scratch: &Scratch) -> f64 {
 
 impl Display for Machine {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let shares = if self.is_halved {
+            "servers on one half of them, the client on the other"
+        } else {
+            "servers and client share them"
+        };
         write!(
             f,
-            "{} processors ({}), Linux {}, {}, fdatasync {:.2} ms",
+            "{} processors ({}), {shares}\nLinux {}, {} ({}), fdatasync {:.2} ms",
             self.processors(),
             self.model,
             self.kernel,
             self.filesystem,
+            self.scratch.path().display(),
             self.sync
         )
     }

@@ -3,10 +3,11 @@
 //! Each row is measured round by round, one contestant after the other, and what counts is the ratio of
 //! medians within one run. Servers have one half of the processors and the client the other, so that
 //! what a server costs is its own. `cargo bench -p roadstead-tests --bench datapath -- --help` says what
-//! can be asked for.
+//! can be asked for. Any answer that is not as it should be ends the run: no figure comes of it.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod bench;
 mod content;
 mod crowd;
 mod download;
@@ -17,38 +18,38 @@ mod options;
 mod report;
 mod row;
 mod rows;
+mod sample;
+mod target;
 mod usage;
 mod wire;
 
 use std::fs;
 
+use crate::bench::Bench;
 use crate::fleet::Fleet;
 use crate::machine::Machine;
 use crate::options::Options;
-use crate::report::Report;
-use crate::row::Bench;
 
 fn main() {
     let Some(options) = Options::from_words(std::env::args().skip(1)) else {
+        println!("{}", options::USAGE);
         return;
     };
-    let machine = Machine::look();
+    let machine = Machine::look(options.pin);
     println!("{machine}");
-    machine.pin_servers(options.pin);
-    let mut fleet = Fleet::start(&options);
-    machine.pin_client(options.pin);
-    fleet.fill(&options);
-    println!("{}\n", fleet.versions());
-    let mut report = Report::new(&machine, &fleet);
-    let mut bench = Bench::new(&options, &mut report);
-    rows::run(&mut bench, &mut fleet);
-    let goals = goals::judge(&report);
-    println!("\nGoals (ratios of medians of this run)");
-    for goal in &goals {
-        println!("  {goal}");
-    }
+    machine.pin_servers();
+    let fleet = Fleet::start(options.large);
+    machine.pin_client();
+    fleet.fill();
+    let versions = fleet.versions();
+    println!("{}\n", versions.join("\n"));
+    let mut bench = Bench::new(&options);
+    rows::run(&mut bench, &fleet, &machine);
+    let rows = bench.into_rows();
+    let goals = goals::judge(&rows);
+    println!("{}", report::goals(&goals));
     if let Some(path) = &options.json {
-        let text = report.json(&goals);
+        let text = report::json(&machine, &versions, &rows, &goals);
         fs::write(path, text).unwrap_or_else(|error| panic!("write {}: {error}", path.display()));
     }
 }

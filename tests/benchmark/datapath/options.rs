@@ -3,28 +3,32 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-const USAGE: &str = "\
+/// The help.
+pub(crate) const USAGE: &str = "\
 cargo bench -p roadstead-tests --bench datapath -- [OPTIONS]
 
-  --rounds N       how often each contestant of a row is measured (default 5)
+  --rounds N       how often each contestant of a row is measured, after a round to warm up (default 3)
   --only A,B       only rows whose name begins so (see the names in the table)
-  --json FILE      the same figures as JSON
+  --json FILE      the same figures as JSON, with those of each round
   --quick          small contents, short windows, one round: whether it works, not how fast
-  --no-pin         leave all processors to everyone";
+  --no-pin         leave all processors to everyone
+
+It measures $ROADSTEAD_BIN, or the release build beside it (cargo build --release first), and keeps
+its contents under $TMPDIR, which should be on a disk, for 8 GiB.";
 
 /// What is to be measured, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) rounds: usize,
-    pub(crate) only: Vec<String>,
+    only: Vec<String>,
     pub(crate) json: Option<PathBuf>,
     pub(crate) pin: bool,
-    /// How long requests are counted in one measurement.
+    /// How long one measurement lasts, where it is told by the clock.
     pub(crate) window: Duration,
     /// Large blobs, in bytes.
     pub(crate) large: u64,
-    /// How much is downloaded in one measurement, at least, in bytes.
-    pub(crate) download: u64,
+    /// Many connections.
+    pub(crate) many: usize,
 }
 
 impl Options {
@@ -34,13 +38,13 @@ impl Options {
     /// When they say nothing that is known.
     pub(crate) fn from_words(words: impl Iterator<Item = String>) -> Option<Self> {
         let mut options = Self {
-            rounds: 5,
+            rounds: 3,
             only: Vec::new(),
             json: None,
             pin: true,
             window: Duration::from_secs(2),
             large: 256 << 20,
-            download: 4 << 30,
+            many: 1000,
         };
         let mut words = words;
         while let Some(word) = words.next() {
@@ -56,17 +60,14 @@ impl Options {
                 "--no-pin" => options.pin = false,
                 "--quick" => {
                     options.rounds = 1;
-                    options.window = Duration::from_millis(300);
+                    options.window = Duration::from_millis(200);
                     options.large = 16 << 20;
-                    options.download = 64 << 20;
+                    options.many = 100;
                 }
+                "--help" | "-h" => return None,
                 // Cargo says it to every benchmark.
                 "--bench" => {}
-                _ => {
-                    println!("{USAGE}");
-                    assert!(matches!(word.as_str(), "--help" | "-h"), "unknown: {word}");
-                    return None;
-                }
+                unknown => panic!("unknown: {unknown}\n\n{USAGE}"),
             }
         }
         assert!(options.rounds > 0, "at least one round");
@@ -75,6 +76,7 @@ impl Options {
 
     /// Whether a row of this name was asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|only| name.starts_with(only.as_str()))
+        let asked_for = |only: &String| name.starts_with(only.as_str());
+        self.only.is_empty() || self.only.iter().any(asked_for)
     }
 }

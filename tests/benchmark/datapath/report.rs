@@ -1,132 +1,113 @@
-//! What is said of the rows: a table for people, JSON for programs.
-
-use std::collections::BTreeSet;
+//! What is said of the rows and goals: tables for people, JSON for programs.
 
 use serde_json::{Map, Value, json};
 
-use crate::fleet::{Fleet, ROADSTEAD};
 use crate::goals::Goal;
 use crate::machine::Machine;
-use crate::row::{Figure, Row};
+use crate::row::Row;
+use crate::sample::{Figure, Sample};
+use crate::target::ROADSTEAD;
 
-/// All rows so far, and what they were measured on.
-pub(crate) struct Report {
-    machine: Value,
-    rows: Vec<Row>,
-}
-
-impl Report {
-    pub(crate) fn new(machine: &Machine, fleet: &Fleet) -> Self {
-        Self {
-            machine: json!({
-                "processors": machine.processors(),
-                "model": machine.model,
-                "kernel": machine.kernel,
-                "filesystem": machine.filesystem,
-                "fdatasync_milliseconds": machine.sync,
-                "versions": fleet.versions().lines().collect::<Vec<_>>(),
-            }),
-            rows: Vec::new(),
-        }
-    }
-
-    /// Keeps a row, and prints it.
-    pub(crate) fn add(&mut self, row: Row) {
-        print(&row);
-        self.rows.push(row);
-    }
-
-    /// A figure of a contestant in a row that was measured.
-    pub(crate) fn median(&self, row: &str, contestant: &str, figure: Figure) -> Option<f64> {
-        let row = self.rows.iter().find(|candidate| candidate.name == row)?;
-        row.median(contestant, figure)
-    }
-
-    /// Everything, for programs.
-    pub(crate) fn json(&self, goals: &[Goal]) -> String {
-        let rows: Vec<_> = self.rows.iter().map(row).collect();
-        let goals: Vec<_> = goals.iter().map(Goal::json).collect();
-        let document = json!({"machine": self.machine, "rows": rows, "goals": goals});
-        format!("{document:#}\n")
-    }
-}
-
-fn figures(row: &Row) -> BTreeSet<Figure> {
-    let samples = row.contestants.iter().flat_map(|(_, samples)| samples);
-    samples
-        .flat_map(|sample| sample.0.keys().copied())
-        .collect()
-}
-
-fn print(row: &Row) {
-    let figures = figures(row);
-    let heads: String = figures
-        .iter()
-        .map(|figure| format!("{:>16}", figure.names().0))
-        .collect();
-    println!("{} ({})", row.title, row.name);
-    println!("  {:<18}{heads}", "");
+/// A row: the medians of each contestant, and ours as ratios of the others'.
+pub(crate) fn table(row: &Row) -> String {
+    let figures = row.figures();
+    let line = |head: &str, value: &dyn Fn(Figure) -> Option<f64>| {
+        let cells: Vec<_> = figures.iter().map(|figure| cell(value(*figure))).collect();
+        format!("  {head:<24}{}\n", cells.concat())
+    };
+    let heads = figures.iter().map(|figure| figure.names().0);
+    let heads: Vec<_> = heads.map(|head| format!("{head:>15}")).collect();
+    let mut text = format!(
+        "{} ({})\n  {:<24}{}\n",
+        row.title,
+        row.name,
+        "",
+        heads.concat()
+    );
     for (name, _) in &row.contestants {
-        let values: String = figures
-            .iter()
-            .map(|figure| cell(row.median(name, *figure)))
-            .collect();
-        println!("  {name:<18}{values}");
+        text += &line(name, &|figure| row.median(name, figure));
     }
     for (name, _) in row
         .contestants
         .iter()
         .filter(|(name, _)| *name != ROADSTEAD)
     {
-        let ratios: String = figures
-            .iter()
-            .map(|figure| {
-                let ours = row.median(ROADSTEAD, *figure);
-                let ratio = ours
-                    .zip(row.median(name, *figure))
-                    .map(|(ours, theirs)| ours / theirs);
-                cell(ratio)
-            })
-            .collect();
-        println!("  {:<18}{ratios}", format!("ratio to {name}"));
+        let ratio = |figure| {
+            let ours = row.median(ROADSTEAD, figure)?;
+            Some(ours / row.median(name, figure)?)
+        };
+        text += &line(&format!("ratio to {name}"), &ratio);
     }
-    println!();
+    text
 }
 
 fn cell(value: Option<f64>) -> String {
-    match value {
-        None => format!("{:>16}", "-"),
-        Some(value) if !value.is_finite() => format!("{:>16}", "-"),
-        Some(value) if value >= 100.0 => format!("{value:>16.0}"),
-        Some(value) if value >= 10.0 => format!("{value:>16.1}"),
-        Some(value) => format!("{value:>16.2}"),
+    match value.filter(|value| value.is_finite()) {
+        None => format!("{:>15}", "-"),
+        Some(value) if value >= 100.0 => format!("{value:>15.0}"),
+        Some(value) if value >= 10.0 => format!("{value:>15.1}"),
+        Some(value) => format!("{value:>15.2}"),
     }
 }
 
+/// The goals, and how near the run came to each.
+pub(crate) fn goals(goals: &[Goal]) -> String {
+    let lines: Vec<_> = goals.iter().map(|goal| format!("  {goal}\n")).collect();
+    format!("Goals (medians of this run)\n{}", lines.concat())
+}
+
+/// Everything, for programs.
+pub(crate) fn json(machine: &Machine, versions: &[String], rows: &[Row], goals: &[Goal]) -> String {
+    let document = json!({
+        "machine": {
+            "processors": machine.processors(),
+            "halved": machine.is_halved,
+            "model": machine.model,
+            "kernel": machine.kernel,
+            "filesystem": machine.filesystem,
+            "fdatasync_milliseconds": machine.sync,
+            "versions": versions,
+        },
+        "rows": rows.iter().map(row).collect::<Vec<_>>(),
+        "goals": goals.iter().map(goal).collect::<Vec<_>>(),
+    });
+    format!("{document:#}\n")
+}
+
 fn row(row: &Row) -> Value {
-    let figures = figures(row);
-    let mut contestants = Map::new();
-    for (name, samples) in &row.contestants {
-        let medians: Map<_, _> = figures
-            .iter()
-            .filter_map(|figure| {
-                let median = row.median(name, *figure)?;
-                Some((figure.names().1.to_owned(), json!(median)))
-            })
-            .collect();
-        let all: Vec<Map<_, _>> = samples
-            .iter()
-            .map(|sample| {
-                let figures = sample.0.iter();
-                figures
-                    .map(|(figure, value)| (figure.names().1.to_owned(), json!(value)))
-                    .collect()
-            })
-            .collect();
-        contestants.insert(
-            (*name).to_owned(),
-            json!({"medians": medians, "rounds": all}),
-        );
-    }
-    json!({"name": row.name, "title": row.title, "contestants": contestants})
+    let contestants: Map<_, _> = row
+        .contestants
+        .iter()
+        .map(|(name, samples)| {
+            let medians: Map<_, _> = row
+                .figures()
+                .into_iter()
+                .filter_map(|figure| Some(named(figure, row.median(name, figure)?)))
+                .collect();
+            let rounds: Vec<_> = samples.iter().map(sample).collect();
+            let all = json!({ "medians": medians, "rounds": rounds });
+            ((*name).to_owned(), all)
+        })
+        .collect();
+    json!({ "name": row.name, "title": row.title, "contestants": contestants })
+}
+
+fn sample(sample: &Sample) -> Map<String, Value> {
+    let figures = sample.0.iter();
+    figures
+        .map(|(figure, value)| named(*figure, *value))
+        .collect()
+}
+
+fn named(figure: Figure, value: f64) -> (String, Value) {
+    (figure.names().1.to_owned(), json!(value))
+}
+
+fn goal(goal: &Goal) -> Value {
+    json!({
+        "goal": goal.what,
+        "limit": goal.limit.to_string(),
+        "measured": goal.measured,
+        "reached": goal.is_reached(),
+    })
 }

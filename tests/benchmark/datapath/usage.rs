@@ -1,4 +1,4 @@
-//! What a server has used: processor time and memory, of its process and its children.
+//! What a server uses: processor time and memory, of its process and its children.
 
 use std::fs;
 
@@ -14,14 +14,26 @@ pub(crate) fn processor_seconds(pid: u32) -> f64 {
 
 /// What a server has resident, in MiB.
 pub(crate) fn resident(pid: u32) -> f64 {
-    let kib: u32 = family(pid).into_iter().map(resident_kib).sum();
-    f64::from(kib) / 1024.0
+    memory(pid, "VmRSS:")
+}
+
+/// The most a server had resident since [`forget_peak`], in MiB.
+pub(crate) fn peak(pid: u32) -> f64 {
+    memory(pid, "VmHWM:")
+}
+
+/// Lets the peak begin anew, from what is resident now.
+pub(crate) fn forget_peak(pid: u32) {
+    for pid in family(pid) {
+        // What 5 means: proc_pid_clear_refs(5).
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a server that runs as we do");
+    }
 }
 
 /// The process and its children: nginx works in these.
 fn family(pid: u32) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let children = children.unwrap_or_default();
+    let children = children.expect("a running server");
     let mut family = vec![pid];
     family.extend(children.split_whitespace().flat_map(str::parse::<u32>));
     family
@@ -37,11 +49,14 @@ fn ticks(pid: u32) -> u64 {
         .sum()
 }
 
-fn resident_kib(pid: u32) -> u32 {
+fn memory(pid: u32, row: &str) -> f64 {
+    let kib: u32 = family(pid).into_iter().map(|pid| kib(pid, row)).sum();
+    f64::from(kib) / 1024.0
+}
+
+fn kib(pid: u32, row: &str) -> u32 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running server");
-    let row = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let value = row.and_then(|row| row.trim().strip_suffix(" kB"));
-    value
-        .and_then(|kib| kib.parse().ok())
-        .expect("a size in kB")
+    let value = status.lines().find_map(|line| line.strip_prefix(row));
+    let kib = value.and_then(|value| value.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse().ok()).expect("a size in kB")
 }

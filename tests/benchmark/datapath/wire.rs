@@ -1,17 +1,13 @@
 //! One connection and HTTP/1.1 on it, with as little work as can be: the client must cost less than the
-//! server. Every answer is checked for its status and its length; anything else ends the benchmark.
+//! server. Whoever asks checks the status and the length of each answer.
 
-use std::io::{Read, Write};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConnection, StreamOwned};
 
-use crate::fleet::Target;
+use crate::target::{Target, loopback};
 
 /// What is read at once.
 const BUFFER: usize = 64 * 1024;
@@ -41,16 +37,14 @@ impl Wire {
     pub(crate) fn connect(target: &Target) -> Self {
         let tcp = TcpStream::connect(target.address).expect("connect to a contestant");
         tcp.set_nodelay(true).expect("a socket of ours");
-        let stream = match &target.tls {
+        let stream = match &target.trust {
             None => Stream::Plain(tcp),
-            Some(config) => {
-                let session = ClientConnection::new(Arc::clone(config), loopback());
+            Some(trust) => {
+                let session = ClientConnection::new(Arc::clone(&trust.config), loopback());
                 let mut stream = StreamOwned::new(session.expect("a configuration"), tcp);
                 while stream.conn.is_handshaking() {
-                    stream
-                        .conn
-                        .complete_io(&mut stream.sock)
-                        .expect("a handshake");
+                    let shaken = stream.conn.complete_io(&mut stream.sock);
+                    shaken.expect("a handshake");
                 }
                 Stream::Tls(Box::new(stream))
             }
@@ -83,16 +77,21 @@ impl Wire {
         }
     }
 
-    /// Reads the body of an answer and throws it away.
-    pub(crate) fn skip(&mut self, length: u64) {
-        let mut left = length;
+    /// Reads an answer of this status to its end and returns its head.
+    ///
+    /// # Panics
+    /// When it has another.
+    pub(crate) fn finish(&mut self, status: u16, what: &str) -> Answer {
+        let answer = self.answer();
+        let mut left = answer.length;
         loop {
             let here = self.filled.min(usize::try_from(left).unwrap_or(usize::MAX));
+            assert_eq!(answer.status, status, "{what}: {}", self.text(here));
             self.buffer.copy_within(here..self.filled, 0);
             self.filled -= here;
             left -= here as u64;
             if left == 0 {
-                return;
+                return answer;
             }
             self.fill();
         }
@@ -126,6 +125,10 @@ impl Wire {
         let read = read.expect("a contestant answers");
         assert!(read > 0, "a contestant hung up in the middle of an answer");
         self.filled += read;
+    }
+
+    fn text(&self, length: usize) -> String {
+        String::from_utf8_lossy(&self.buffer[..length]).into_owned()
     }
 }
 
@@ -169,28 +172,4 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<(Answer, usize)> {
         }
     }
     Some((answer, end + 4))
-}
-
-/// A client that trusts this PEM and offers what Go's clients choose: TLS 1.3 with AES-128-GCM.
-pub(crate) fn one_suite(pem: &[u8]) -> Arc<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.expect("a certificate in PEM");
-        roots.add(certificate).expect("a certificate to trust");
-    }
-    let provider = CryptoProvider {
-        cipher_suites: vec![cipher_suite::TLS13_AES_128_GCM_SHA256],
-        ..default_provider()
-    };
-    let config = ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .expect("the provider knows TLS 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
-}
-
-/// The name that all contestants have.
-pub(crate) fn loopback() -> ServerName<'static> {
-    ServerName::try_from("127.0.0.1").expect("an address")
 }

@@ -1,37 +1,38 @@
 //! nginx, tuned as an expert would: files by sendfile, descriptors kept open, no log; and as a cache.
 
-use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::tools::installed;
+use harness::tools::at_hand;
 use harness::upstream::Ca;
-use harness::{Process, Scratch, eventually};
+use harness::{Process, Scratch};
 
+use super::port;
 use crate::content::Content;
 use crate::machine::own_processors;
 
 /// nginx with the contents as files.
 pub(super) struct Nginx {
+    // Dropped first, while its directory is still there.
+    process: Process,
     program: PathBuf,
     pub(super) plain: SocketAddr,
     pub(super) tls: SocketAddr,
-    process: Process,
     _home: Scratch,
 }
 
 /// nginx before an upstream: it keeps what it fetches, and fetches it once.
 pub(crate) struct Cache {
-    pub(crate) address: SocketAddr,
     process: Process,
+    pub(crate) address: SocketAddr,
     _home: Scratch,
 }
 
 impl Nginx {
     /// Starts it with these contents, where it is installed.
     pub(super) fn start(ca: &Ca, content: &Content) -> Option<Self> {
-        let [program] = installed(["nginx"])?;
+        let program = at_hand("nginx")?;
         let home = Scratch::new();
         for (path, bytes) in content.files() {
             home.file(format!("files{path}"), bytes);
@@ -39,25 +40,27 @@ impl Nginx {
         let (certificate, key) = ca.issue_pem(&["127.0.0.1"]);
         home.file("tls.crt", certificate);
         home.file("tls.key", key);
-        let (plain, tls) = (free_address(), free_address());
+        let (plain, tls) = (port::free(), port::free());
         let dir = home.path().display();
         let media_type = &content.image.manifest.media_type;
         let servers = format!(
             "sendfile on; tcp_nopush on; tcp_nodelay on; sendfile_max_chunk 512k;\n\
              keepalive_requests 100000000; open_file_cache max=1000 inactive=1h; \
              open_file_cache_valid 1h;\n\
-             server {{ listen {plain} backlog=4096; listen {tls} ssl backlog=4096; root {dir}/files;\n\
+             server {{ listen {plain} backlog=4096; listen {tls} ssl backlog=4096; \
+             root {dir}/files;\n\
              ssl_certificate {dir}/tls.crt; ssl_certificate_key {dir}/tls.key;\n\
-             ssl_protocols TLSv1.3; ssl_session_cache shared:tls:10m; ssl_buffer_size 16k;\n\
+             ssl_protocols TLSv1.3; ssl_session_cache shared:tls:10m; ssl_session_tickets on; \
+             ssl_buffer_size 16k; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;\n\
              location ~ /manifests/ {{ default_type {media_type}; }}\n\
              location / {{ default_type application/octet-stream; }} }}\n"
         );
         let process = start(&program, &home, &servers, plain);
         Some(Self {
+            process,
             program,
             plain,
             tls,
-            process,
             _home: home,
         })
     }
@@ -74,18 +77,19 @@ impl Nginx {
     /// Starts another one as a cache before this upstream.
     pub(super) fn cache_before(&self, upstream: SocketAddr) -> Cache {
         let home = Scratch::new();
-        let (address, dir) = (free_address(), home.path().display());
+        let (address, dir) = (port::free(), home.path().display());
         let servers = format!(
             "sendfile on; tcp_nopush on; proxy_cache_path {dir}/cache keys_zone=c:1m levels=2 \
              use_temp_path=off max_size=100g;\n\
              server {{ listen {address}; location / {{ proxy_pass http://{upstream}; \
-             proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_cache c; proxy_cache_valid 200 1h; \
-             proxy_cache_lock on; proxy_cache_lock_timeout 10m; proxy_cache_lock_age 10m; }} }}\n"
+             proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_cache c; \
+             proxy_cache_valid 200 1h; proxy_cache_lock on; proxy_cache_lock_timeout 10m; \
+             proxy_cache_lock_age 10m; }} }}\n"
         );
         let process = start(&self.program, &home, &servers, address);
         Cache {
-            address,
             process,
+            address,
             _home: home,
         }
     }
@@ -104,29 +108,22 @@ fn start(program: &Path, home: &Scratch, servers: &str, address: SocketAddr) -> 
         home.dir(temporary);
     }
     let config = format!(
-        "daemon off; user root; worker_processes {workers}; pid {dir}/pid; error_log {dir}/log error; \
+        "daemon off; worker_processes {workers}; pid {dir}/pid; error_log stderr error; \
          worker_rlimit_nofile 65536;\n\
          events {{ worker_connections 8192; multi_accept on; }}\n\
-         http {{ access_log off; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; \
-         fastcgi_temp_path {dir}/fastcgi; uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;\n\
+         http {{ access_log off; client_body_temp_path {dir}/body; \
+         proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi; \
+         uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;\n\
          {servers} }}\n"
     );
     let config = home.file("nginx.conf", config);
     let mut command = Command::new(program);
-    command
-        .args(["-e", &format!("{dir}/log"), "-c"])
-        .arg(config);
-    let process = Process::spawn(&mut command, &home.join("output"));
-    eventually("nginx listens", || {
-        let said = fs::read_to_string(home.join("log")).unwrap_or_default();
-        assert!(!said.contains("[emerg]"), "{said}");
-        TcpStream::connect(address).is_ok()
-    });
+    command.args(["-e", "stderr", "-c"]).arg(config);
+    if rustix::process::geteuid().is_root() {
+        // Its workers would become another user, who may not enter here.
+        command.args(["-g", "user root;"]);
+    }
+    let mut process = Process::spawn(&mut command, &home.join("log"));
+    port::wait(&mut process, address);
     process
-}
-
-/// An address that nobody listens on at this moment: nginx cannot be told to choose one and say which.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound address")
 }

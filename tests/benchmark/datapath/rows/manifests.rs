@@ -1,18 +1,18 @@
 //! Manifests, by tag and by digest: what every pull and every node begins with.
 
+use crate::bench::Bench;
 use crate::content::{TAG, manifest_path};
 use crate::crowd;
-use crate::fleet::{Fleet, Login, Transport};
-use crate::row::Bench;
+use crate::fleet::Fleet;
+use crate::target::{Login, Transport};
 
 const CONNECTIONS: usize = 32;
-const MANY: usize = 1000;
 
 pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet) {
     let digest = fleet.content.image.digest();
     let by_tag = manifest_path(TAG);
     let by_digest = manifest_path(digest.as_str());
-    let window = bench.options.window;
+    let (window, many) = (bench.options.window, bench.options.many);
     for (transport, on) in [(Transport::Plain, "plain"), (Transport::Tls, "tls")] {
         for (login, who, suffix) in [
             (Login::Token, "with a token", ""),
@@ -22,16 +22,16 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet) {
                 let name = format!("manifest-{by}-{on}{suffix}");
                 let title = format!("Manifest GET by {by}, {on}, {who}, {CONNECTIONS} connections");
                 let targets = fleet.targets(transport, login);
-                bench.row(&name, &title, &targets, |target, _| {
+                bench.row(&name, title, &targets, |target, _| {
                     crowd::ask(target, path, CONNECTIONS, window)
                 });
             }
         }
         let name = format!("manifest-many-{on}");
-        let title = format!("Manifest GET by digest, {on}, with a token, {MANY} connections");
+        let title = format!("Manifest GET by digest, {on}, with a token, {many} connections");
         let targets = fleet.targets(transport, Login::Token);
-        bench.row(&name, &title, &targets, |target, _| {
-            crowd::ask(target, &by_digest, MANY, window)
+        bench.row(&name, title, &targets, |target, _| {
+            crowd::ask(target, &by_digest, many, window)
         });
     }
 }

@@ -7,15 +7,16 @@ mod images;
 mod manifests;
 mod pushes;
 
+use crate::bench::Bench;
 use crate::fleet::Fleet;
-use crate::row::Bench;
+use crate::machine::Machine;
 
 /// Measures every row that was asked for.
-pub(crate) fn run(bench: &mut Bench<'_>, fleet: &mut Fleet) {
+pub(crate) fn run(bench: &mut Bench<'_>, fleet: &Fleet, machine: &Machine) {
     manifests::run(bench, fleet);
     blobs::run(bench, fleet);
     beside::run(bench, fleet);
-    pushes::run(bench, fleet);
-    images::run(bench, fleet);
-    cold::run(bench, fleet);
+    pushes::run(bench, fleet, machine);
+    images::run(bench, fleet, machine);
+    cold::run(bench, fleet, machine);
 }
