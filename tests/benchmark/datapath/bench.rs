@@ -1,5 +1,7 @@
 //! Measures rows: each contestant in turn, round after round.
 
+use std::time::Duration;
+
 use crate::options::Options;
 use crate::report;
 use crate::row::Row;
@@ -12,6 +14,15 @@ pub(crate) struct Bench<'a> {
     rows: Vec<Row>,
 }
 
+/// One measurement of one contestant.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn {
+    /// Round 0 only warms up.
+    pub(crate) round: usize,
+    /// How long it lasts, where it is told by the clock.
+    pub(crate) window: Duration,
+}
+
 impl<'a> Bench<'a> {
     pub(crate) fn new(options: &'a Options) -> Self {
         Self {
@@ -20,14 +31,13 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Measures each target in turn, round after round, and prints the row; round 0 only warms up.
-    /// `measure` is told the round, so that it can do something new in each.
+    /// Measures each target in turn, round after round, and prints the row.
     pub(crate) fn row(
         &mut self,
         name: &str,
         title: String,
         targets: &[Target],
-        mut measure: impl FnMut(&Target, usize) -> Sample,
+        mut measure: impl FnMut(&Target, Turn) -> Sample,
     ) {
         if !self.options.wants(name) {
             return;
@@ -39,8 +49,11 @@ impl<'a> Bench<'a> {
             contestants: contestants.collect(),
         };
         for round in 0..=self.options.rounds {
+            let window = self.options.window;
+            let window = if round == 0 { window / 4 } else { window };
+            let turn = Turn { round, window };
             for (target, (_, samples)) in targets.iter().zip(&mut row.contestants) {
-                let sample = measure(target, round);
+                let sample = measure(target, turn);
                 if round > 0 {
                     samples.push(sample);
                 }

@@ -10,7 +10,7 @@ use crate::target::{DISTRIBUTION, NGINX, ROADSTEAD};
 pub(crate) struct Goal {
     pub(crate) what: String,
     pub(crate) limit: Limit,
-    /// `None` when its row, or a contestant of it, was not measured.
+    /// `None` when a contestant of its row is missing.
     pub(crate) measured: Option<f64>,
 }
 
@@ -79,7 +79,7 @@ const WISHES: [Wish<'static>; 11] = [
     (&["cold"], F::Fetches, None, Limit::AtMost(1.0)),
 ];
 
-/// Every goal, row by row.
+/// The goals of the rows that were measured.
 pub(crate) fn judge(rows: &[Row]) -> Vec<Goal> {
     let wishes = WISHES.iter();
     wishes.flat_map(|wish| goals(wish, rows)).collect()
@@ -87,15 +87,14 @@ pub(crate) fn judge(rows: &[Row]) -> Vec<Goal> {
 
 fn goals((names, figure, peer, limit): &Wish<'_>, rows: &[Row]) -> Vec<Goal> {
     let head = figure.names().0;
-    let goal = |name: &&str| {
-        let row = rows.iter().find(|row| row.name == **name);
-        let ours = row.and_then(|row| row.median(ROADSTEAD, *figure));
+    let goal = |row: &Row| {
+        let ours = row.median(ROADSTEAD, *figure);
         let (what, measured) = match peer {
-            None => (format!("{name}: {head}"), ours),
+            None => (format!("{}: {head}", row.name), ours),
             Some(peer) => {
-                let theirs = row.and_then(|row| row.median(peer, *figure));
+                let theirs = row.median(peer, *figure);
                 let ratio = ours.zip(theirs).map(|(ours, theirs)| ours / theirs);
-                (format!("{name}: {head}, ratio to {peer}"), ratio)
+                (format!("{}: {head}, ratio to {peer}", row.name), ratio)
             }
         };
         Goal {
@@ -104,7 +103,9 @@ fn goals((names, figure, peer, limit): &Wish<'_>, rows: &[Row]) -> Vec<Goal> {
             measured,
         }
     };
-    names.iter().map(goal).collect()
+    let measured = |name: &&str| rows.iter().find(|row| row.name == *name);
+    let meant = names.iter().filter_map(measured);
+    meant.map(goal).collect()
 }
 
 impl Goal {

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use harness::Scratch;
 use rustix::fs::syncfs;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// How often the latency of a sync is measured.
@@ -80,6 +81,16 @@ impl Machine {
 pub(crate) fn own_processors() -> usize {
     let allowed = sched_getaffinity(None).expect("the processors of this process");
     usize::try_from(allowed.count()).expect("few processors")
+}
+
+/// Lets this process, and whoever it starts, have as many connections as the system allows.
+pub(crate) fn allow_many_connections() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let limit = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, limit).expect("a limit that is allowed");
 }
 
 fn run_on(processors: &[usize]) {

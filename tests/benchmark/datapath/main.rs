@@ -35,6 +35,7 @@ fn main() {
         println!("{}", options::USAGE);
         return;
     };
+    machine::allow_many_connections();
     let machine = Machine::look(options.pin);
     println!("{machine}");
     machine.pin_servers();

@@ -20,6 +20,7 @@ use http::Method;
 use self::distribution::Distribution;
 pub(crate) use self::nginx::Cache;
 use self::nginx::Nginx;
+pub(crate) use self::roadstead::before;
 use crate::content::{Content, REPOSITORY, blob_path, manifest_path};
 use crate::target::{DISTRIBUTION, Login, NGINX, ROADSTEAD, Target, Transport, Trust};
 

@@ -108,9 +108,8 @@ fn start(program: &Path, home: &Scratch, servers: &str, address: SocketAddr) -> 
         home.dir(temporary);
     }
     let config = format!(
-        "daemon off; worker_processes {workers}; pid {dir}/pid; error_log stderr error; \
-         worker_rlimit_nofile 65536;\n\
-         events {{ worker_connections 8192; multi_accept on; }}\n\
+        "daemon off; worker_processes {workers}; pid {dir}/pid; error_log stderr error;\n\
+         events {{ worker_connections 4096; multi_accept on; }}\n\
          http {{ access_log off; client_body_temp_path {dir}/body; \
          proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi; \
          uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;\n\

@@ -14,7 +14,7 @@ use crate::target::{Login, Transport};
 pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet) {
     let blob = blob_path(&fleet.content.large.digest());
     let manifest = manifest_path(fleet.content.image.digest().as_str());
-    let (length, window) = (fleet.content.large.len(), bench.options.window);
+    let length = fleet.content.large.len();
     for (transport, on) in [(Transport::Plain, "plain"), (Transport::Tls, "tls")] {
         for downloads in [1, 4] {
             let name = format!("beside-{on}-{downloads}");
@@ -24,7 +24,7 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet) {
                 length >> 20
             );
             let targets = fleet.targets(transport, Login::Token);
-            bench.row(&name, title, &targets, |target, _| {
+            bench.row(&name, title, &targets, |target, turn| {
                 let enough = AtomicBool::new(false);
                 thread::scope(|scope| {
                     for _ in 0..downloads {
@@ -34,7 +34,7 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet) {
                             }
                         });
                     }
-                    let sample = crowd::ask(target, &manifest, 1, window);
+                    let sample = crowd::ask(target, &manifest, 1, turn.window);
                     enough.store(true, Ordering::Relaxed);
                     // What the processor did was mostly for the blobs.
                     sample.without(&[Figure::CpuPerRequest])

@@ -9,11 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::upstream::{Asked, Subject};
-use harness::{Anonymous, Digest, Fault, Format, Image, Noise, Registry, Upstream};
+use harness::{Digest, Fault, Format, Image, Noise, Upstream};
 
 use crate::bench::Bench;
 use crate::download::discard;
-use crate::fleet::{Cache, Fleet};
+use crate::fleet::{self, Cache, Fleet};
 use crate::machine::Machine;
 use crate::sample::{Figure, Sample, Watch, float};
 use crate::target::{NGINX, ROADSTEAD, Target};
@@ -41,7 +41,7 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet, machine: &Machine) {
         is_blob.then_some(Fault::Drip(PIECE, PAUSE))
     });
     machine.pin_servers();
-    let registry = registry(&upstream);
+    let registry = fleet::before(NAME, &upstream.url());
     let cache = fleet.cache_before(upstream.address());
     machine.pin_client();
     let registry_target = Target::plain(ROADSTEAD, registry.id(), registry.plain_address());
@@ -53,8 +53,8 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet, machine: &Machine) {
          sends 128 MiB/s, beside proxy_cache with cache_lock",
         size >> 20
     );
-    bench.row("cold", title, &targets, |target, round| {
-        let seed = SEEDS + 2 * round as u64 + u64::from(target.name == NGINX);
+    bench.row("cold", title, &targets, |target, turn| {
+        let seed = SEEDS + 2 * turn.round as u64 + u64::from(target.name == NGINX);
         let layer = Noise::new(seed, size).bytes();
         let digest = Digest::of(&layer);
         let config = format!("{{\"author\":\"{seed}\"}}");
@@ -73,15 +73,6 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet, machine: &Machine) {
         upstream.remove_repository(REPOSITORY);
         sample
     });
-}
-
-fn registry(upstream: &Upstream) -> Registry {
-    let config = format!(
-        "[[upstream]]\nname = \"{NAME}\"\nurls = [\"{}\"]\npull_through = true\n",
-        upstream.url()
-    );
-    let setup = Registry::with().config(config);
-    setup.anonymous(Anonymous::Pull).start()
 }
 
 fn target_of(cache: &Cache) -> Target {

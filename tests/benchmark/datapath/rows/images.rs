@@ -32,13 +32,13 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet, machine: &Machine) {
     let size = (LAYERS * LAYER) >> 20;
     let targets = fleet.registries(Transport::Plain, Login::Token, REPOSITORY);
     let title = format!("Push of an image of {LAYERS} new layers, {size} MiB, plain, by skopeo");
-    bench.row("image-push", title, &targets, |target, round| {
-        let image = lay_out(&scratch, &image(round as u64 + 1));
+    bench.row("image-push", title, &targets, |target, turn| {
+        let image = lay_out(&scratch, &image(turn.round as u64 + 1));
         machine.settle();
         let sample = copy(&skopeo, target, |there| {
             (
                 format!("dir:{}", image.display()),
-                format!("{there}:{round}"),
+                format!("{there}:{}", turn.round),
             )
         });
         fs::remove_dir_all(image).expect("a directory of ours");

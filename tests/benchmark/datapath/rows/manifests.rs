@@ -12,7 +12,7 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet) {
     let digest = fleet.content.image.digest();
     let by_tag = manifest_path(TAG);
     let by_digest = manifest_path(digest.as_str());
-    let (window, many) = (bench.options.window, bench.options.many);
+    let many = bench.options.many;
     for (transport, on) in [(Transport::Plain, "plain"), (Transport::Tls, "tls")] {
         for (login, who, suffix) in [
             (Login::Token, "with a token", ""),
@@ -22,16 +22,16 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet) {
                 let name = format!("manifest-{by}-{on}{suffix}");
                 let title = format!("Manifest GET by {by}, {on}, {who}, {CONNECTIONS} connections");
                 let targets = fleet.targets(transport, login);
-                bench.row(&name, title, &targets, |target, _| {
-                    crowd::ask(target, path, CONNECTIONS, window)
+                bench.row(&name, title, &targets, |target, turn| {
+                    crowd::ask(target, path, CONNECTIONS, turn.window)
                 });
             }
         }
         let name = format!("manifest-many-{on}");
         let title = format!("Manifest GET by digest, {on}, with a token, {many} connections");
         let targets = fleet.targets(transport, Login::Token);
-        bench.row(&name, title, &targets, |target, _| {
-            crowd::ask(target, &by_digest, many, window)
+        bench.row(&name, title, &targets, |target, turn| {
+            crowd::ask(target, &by_digest, many, turn.window)
         });
     }
 }

@@ -43,8 +43,8 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet, machine: &Machine) {
             "Push of a blob of {} MiB, plain, with a token, one connection: {verbs}",
             large >> 20
         );
-        bench.row(name, title, &targets, |target, round| {
-            let content = Noise::new(seeds + round as u64, large);
+        bench.row(name, title, &targets, |target, turn| {
+            let content = Noise::new(seeds + turn.round as u64, large);
             machine.settle();
             push_large(target, &content, way)
         });
@@ -52,8 +52,8 @@ pub(super) fn run(bench: &mut Bench<'_>, fleet: &Fleet, machine: &Machine) {
     let title = format!(
         "Push of {BLOBS} blobs of 10 KiB, plain, with a token, {CONNECTIONS} connections: POST, PUT"
     );
-    bench.row("push-small", title, &targets, |target, round| {
-        let first = MANY + (round * BLOBS) as u64;
+    bench.row("push-small", title, &targets, |target, turn| {
+        let first = MANY + (turn.round * BLOBS) as u64;
         let blobs: Vec<_> = (0..BLOBS as u64)
             .map(|number| {
                 let bytes = Noise::new(first + number, SMALL).bytes();
