@@ -47,6 +47,7 @@ fn main() {
     let mut bench = Bench::new(&options);
     rows::run(&mut bench, &fleet, &machine);
     let rows = bench.into_rows();
+    assert!(!rows.is_empty(), "--only names no row");
     let goals = goals::judge(&rows);
     println!("{}", report::goals(&goals));
     if let Some(path) = &options.json {

@@ -8,7 +8,7 @@ pub(crate) const USAGE: &str = "\
 cargo bench -p roadstead-tests --bench datapath -- [OPTIONS]
 
   --rounds N       how often each contestant of a row is measured, after a round to warm up (default 3)
-  --only A,B       only rows whose name begins so (see the names in the table)
+  --only A,B       only these rows, or all whose name goes on with a dash: blob,beside-tls
   --json FILE      the same figures as JSON, with those of each round
   --quick          small contents, short windows, one round: whether it works, not how fast
   --no-pin         leave all processors to everyone
@@ -76,7 +76,10 @@ impl Options {
 
     /// Whether a row of this name was asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
-        let asked_for = |only: &String| name.starts_with(only.as_str());
+        let asked_for = |only: &String| {
+            let rest = name.strip_prefix(only.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
         self.only.is_empty() || self.only.iter().any(asked_for)
     }
 }

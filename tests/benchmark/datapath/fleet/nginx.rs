@@ -44,7 +44,7 @@ impl Nginx {
         let dir = home.path().display();
         let media_type = &content.image.manifest.media_type;
         let servers = format!(
-            "sendfile on; tcp_nopush on; tcp_nodelay on; sendfile_max_chunk 512k;\n\
+            "sendfile on; tcp_nopush on; tcp_nodelay on;\n\
              keepalive_requests 100000000; open_file_cache max=1000 inactive=1h; \
              open_file_cache_valid 1h;\n\
              server {{ listen {plain} backlog=4096; listen {tls} ssl backlog=4096; \
