@@ -33,7 +33,7 @@ pub(crate) fn forget_peak(pid: u32) {
 /// The process and its children: nginx works in these.
 fn family(pid: u32) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let children = children.expect("a running server");
+    let children = children.expect("a running server, and a kernel that lists its children");
     let mut family = vec![pid];
     family.extend(children.split_whitespace().flat_map(str::parse::<u32>));
     family
