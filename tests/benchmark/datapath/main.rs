@@ -49,7 +49,9 @@ fn main() {
     let rows = bench.into_rows();
     assert!(!rows.is_empty(), "--only names no row");
     let goals = goals::judge(&rows);
-    println!("{}", report::goals(&goals));
+    if !goals.is_empty() {
+        println!("{}", report::goals(&goals));
+    }
     if let Some(path) = &options.json {
         let text = report::json(&machine, &versions, &rows, &goals);
         fs::write(path, text).unwrap_or_else(|error| panic!("write {}: {error}", path.display()));
