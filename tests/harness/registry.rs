@@ -177,6 +177,12 @@ impl Registry {
         self.server.as_mut().expect("the server runs")
     }
 
+    /// The process id of the running server.
+    #[track_caller]
+    pub fn id(&self) -> u32 {
+        self.server.as_ref().expect("the server runs").id()
+    }
+
     /// Sends the server a signal.
     #[track_caller]
     pub fn signal(&mut self, signal: Signal) {
