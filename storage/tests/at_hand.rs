@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use common::{Fixture, alice, image, put, repo, tag};
+use common::{Fixture, alice, image, push_blob, put, repo, tag};
 use roadstead_storage::oci::{Algorithm, Digest, Manifest, Reference, RepoName, Tag};
 use roadstead_storage::{Clock, Going, Origin, Put, Repo, ScrubOptions, Store, Stored, Target};
 use tokio::task::JoinSet;
@@ -47,6 +47,20 @@ async fn read(there: &Repo, reference: &Reference) -> Stored {
     let at_hand = there.at_hand(reference).expect("is at hand");
     assert_eq!(at_hand.stored().bytes, stored.bytes);
     stored
+}
+
+#[tokio::test]
+async fn a_small_blob_is_given_at_once_where_it_may_be_served() {
+    let fixture = Fixture::new().await;
+    let there = fixture.store.repo(&repo("a/b"));
+    let blob = push_blob(&fixture.store, there.name(), b"small").await;
+    let given = there.small_blob(blob, 5);
+    assert_eq!(given.expect("it was just written"), "small");
+    assert!(there.small_blob(blob, 4).is_none(), "it is larger");
+    let elsewhere = fixture.store.repo(&repo("c/d"));
+    assert!(elsewhere.small_blob(blob, 5).is_none(), "no link");
+    there.unlink_blob(blob).await.expect("deletes");
+    assert!(there.small_blob(blob, 5).is_none(), "no link any more");
 }
 
 #[tokio::test]

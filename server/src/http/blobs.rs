@@ -5,7 +5,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    RANGE,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use roadstead_mirror::Passing;
@@ -15,13 +16,30 @@ use uuid::Uuid;
 use crate::auth::grant::{Delete, Grant, Pull};
 use crate::http::answer;
 use crate::http::body::{Body, Reader};
-use crate::http::budget::Budget;
+use crate::http::budget::{Budget, SMALLEST};
 use crate::http::error::{Error, ErrorCode};
 use crate::http::header::{DOCKER_CONTENT_DIGEST, etag, is_held, value};
 use crate::http::range::{Selection, Span, selection};
 use crate::registry::{Content, Registry};
 
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// The answer to `GET` of a small blob, if it can be given whole and without waiting for anything. It takes
+/// no share of the budget, for any transfer may have as much at once.
+pub(crate) fn at_hand(
+    registry: &Registry,
+    grant: &Grant<Pull>,
+    digest: Digest,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Option<Response<Body>> {
+    if method != Method::GET || headers.contains_key(RANGE) || headers.contains_key(IF_NONE_MATCH) {
+        return None;
+    }
+    let bytes = registry.small_blob(grant, digest, SMALLEST)?;
+    let response = answer::content(StatusCode::OK, OCTETS, Body::Full(bytes));
+    Some(described(response, &digest))
+}
 
 /// `GET` and `HEAD` of a blob.
 ///

@@ -13,7 +13,7 @@ const TOTAL: usize = 8 * 1024 * 1024;
 /// The largest piece: beyond it nothing gets faster.
 const LARGEST: usize = 256 * 1024;
 /// The smallest: below it a piece costs more to schedule than to move.
-const SMALLEST: usize = 16 * 1024;
+pub(crate) const SMALLEST: usize = 16 * 1024;
 
 /// The budget of all transfers; clones share it.
 #[derive(Clone, Debug, Default)]

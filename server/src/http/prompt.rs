@@ -12,6 +12,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::auth::Authenticator;
 use crate::http::answer;
+use crate::http::blobs;
 use crate::http::body::Body;
 use crate::http::manifests;
 use crate::http::route::{Read, Route};
@@ -39,11 +40,22 @@ pub(crate) fn answer(
             Some(answer::json(StatusCode::OK, &json!({})))
         }
         // A query may name the registry that the client takes us for.
-        Route::Read(repo, Read::Manifest(reference)) if head.uri.query().is_none() => {
+        Route::Read(repo, what @ (Read::Blob(_) | Read::Manifest(_)))
+            if head.uri.query().is_none() =>
+        {
             let repo = registry.canonical(repo);
             let caller = auth.recognise(&head.headers)?;
             let grant = auth.grant(&caller, &repo).ok()?;
-            manifests::at_hand(registry, &grant, reference, &head.method, &head.headers)
+            let Head {
+                headers, method, ..
+            } = head;
+            match what {
+                Read::Blob(digest) => blobs::at_hand(registry, &grant, *digest, method, headers),
+                Read::Manifest(reference) => {
+                    manifests::at_hand(registry, &grant, reference, method, headers)
+                }
+                Read::Referrers(..) | Read::Tags(_) => None,
+            }
         }
         _ => None,
     }

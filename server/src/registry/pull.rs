@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use roadstead_mirror::{Blob, Error as UpstreamError, Given, What};
 use roadstead_storage::oci::{Digest, Reference};
 use roadstead_storage::{AtHand, Error as StoreError, Repo};
@@ -36,6 +37,20 @@ impl Registry {
             Err(error) if error.is_not_found() => Err(blob_unknown(&repo, digest).await?),
             Err(source) => Err(Error::Upstream { source }),
         }
+    }
+
+    /// All of a blob that has at most `limit` bytes, if it can be given without waiting.
+    pub(crate) fn small_blob(
+        &self,
+        grant: &Grant<Pull>,
+        digest: Digest,
+        limit: usize,
+    ) -> Option<Bytes> {
+        let blob = self.store.repo(grant.repo()).small_blob(digest, limit)?;
+        if let Some((upstream, _)) = self.filler(grant) {
+            upstream.was_here(What::Blob, blob.len() as u64);
+        }
+        Some(blob)
     }
 
     /// The size of a blob in bytes.

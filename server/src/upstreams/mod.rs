@@ -127,7 +127,9 @@ impl Upstreams {
 
     /// Those that are pulled through.
     pub(crate) fn sources(&self) -> Arc<Sources> {
-        self.known().sources
+        let known = self.0.known.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&known.sources)
     }
 
     /// The registry that image references call so, to be copied from. Blocks.

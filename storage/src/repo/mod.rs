@@ -38,6 +38,7 @@ use crate::oci::{Descriptor, Digest, Manifest, Reference, RepoName, Tag};
 use crate::pool::blocking;
 use crate::record::{Origin, Principal};
 use crate::repo_locks::RepoLocks;
+use bytes::Bytes;
 
 /// A manifest to be stored.
 #[derive(Debug, Clone)]
@@ -109,10 +110,7 @@ impl Repo {
     /// # Cancel safety
     /// Reads only.
     pub async fn blob(&self, digest: Digest) -> Result<Option<BlobReader>, Error> {
-        let Shared { links, blobs, .. } = &*self.0.shared;
-        if links.has_cached(self.name(), digest)
-            && let Some(blob) = blobs.open_cached(digest)
-        {
+        if let Some(blob) = self.cached_blob(digest) {
             return Ok(Some(blob));
         }
         self.run(move |files| {
@@ -123,6 +121,23 @@ impl Repo {
             }
         })
         .await
+    }
+
+    /// All of a blob that this repository may serve, if it has at most `limit` bytes and the kernel has it
+    /// in memory. Does not wait; nothing says nothing about the blob.
+    pub fn small_blob(&self, digest: Digest, limit: usize) -> Option<Bytes> {
+        let blob = self.cached_blob(digest)?;
+        let size = usize::try_from(blob.size()).ok()?;
+        let mut buffer = vec![0; (size <= limit).then_some(size)?];
+        let read = blob.read_cached(0, &mut buffer);
+        (read == size).then(|| buffer.into())
+    }
+
+    /// A blob that this repository may serve, if the kernel knows of it without asking the disk.
+    fn cached_blob(&self, digest: Digest) -> Option<BlobReader> {
+        let Shared { links, blobs, .. } = &*self.0.shared;
+        let is_linked = links.has_cached(self.name(), digest);
+        is_linked.then(|| blobs.open_cached(digest)).flatten()
     }
 
     /// The size in bytes of a blob that this repository may serve.
