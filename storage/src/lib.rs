@@ -61,4 +61,4 @@ pub use self::scrub::{Affected, Defect, Lost, Outcome, Problem, ScrubOptions, Sc
 pub use self::space::Usage;
 pub use self::store::{Stat, Store};
 pub use self::trim::Trimmed;
-pub use self::upload::{Upload, UploadId};
+pub use self::upload::{Batch, Upload, UploadId};

@@ -342,7 +342,7 @@ async fn a_blob_whose_bytes_came_long_before_its_commit_is_promised_by_the_commi
         .expect("begins");
     let upload = it.store.upload(&name, id, &alice()).await;
     let mut upload = upload.expect("is there");
-    upload.append("slow".into()).await.expect("takes bytes");
+    upload.append("slow").await.expect("takes bytes");
     upload.suspend().await.expect("is kept");
     ahead.store(DAY / 2, Ordering::Relaxed);
     let upload = it.store.upload(&name, id, &alice()).await;

@@ -167,10 +167,7 @@ async fn a_digest_of_the_other_algorithm_is_computed_at_the_end() {
             .upload(&name, id, &alice())
             .await
             .expect("is there");
-        upload
-            .append(content.clone().into())
-            .await
-            .expect("takes bytes");
+        upload.append(content.clone()).await.expect("takes bytes");
         let digest = Digest::of(closing, &content);
         upload.commit(digest).await.expect("commits");
         assert!(

@@ -3,15 +3,17 @@
 //! Owns its patience: no clock runs on a whole body, one runs on each wait for the next bytes. What
 //! a handler leaves unread is read on and thrown away within bounds, for a client that sees its
 //! connection reset in the middle of sending never reads the answer. It knows nothing of what the
-//! bytes mean. Memory: one piece of the size asked for.
+//! bytes mean. Memory: one batch of the size asked for, and what came along with its last piece.
 
 use std::error::Error as StdError;
+use std::mem;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use roadstead_storage::Batch;
 use thiserror::Error;
 use tokio::time::timeout;
 
@@ -21,6 +23,8 @@ const IDLE: Duration = Duration::from_mins(1);
 const DISCARD_BYTES: u64 = 512 * 1024 * 1024;
 /// How long a body nobody wants is read, at most.
 const DISCARD_TIME: Duration = Duration::from_secs(30);
+/// A piece shorter than this is copied rather than handed on.
+const SMALL: usize = 16 * 1024;
 
 /// The body of a request.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(crate) struct Payload<B = Incoming> {
     /// The client waits for our word before it sends (`Expect: 100-continue`).
     awaits_word: bool,
     received: u64,
+    /// What arrived with the last batch and did not fit into it.
+    rest: Bytes,
     ended: bool,
     /// What broke, after the bytes before it were handed out.
     broken: Option<PayloadError>,
@@ -67,6 +73,7 @@ where
             body,
             awaits_word,
             received: 0,
+            rest: Bytes::new(),
             ended,
             broken: None,
         }
@@ -82,36 +89,45 @@ where
         self.body.size_hint().exact()
     }
 
-    /// The next piece: about `size` bytes or more, less only at the end. `None` when all is read.
+    /// The next bytes: `size` of them in the pieces in which they came, less only at the end. `None`
+    /// when all is read.
     ///
-    /// Bytes that arrived before a failure are handed out first; the failure comes with the next
-    /// call.
+    /// Large pieces are handed on as they are; small ones are copied together, for each may keep a much
+    /// larger buffer alive. Bytes that arrived before a failure are handed out first; the failure comes
+    /// with the next call.
     ///
     /// # Errors
     /// When the body breaks off or the client falls silent.
     ///
     /// # Cancel safety
-    /// Bytes gathered for the piece are lost: give the body up then.
-    pub(crate) async fn piece(&mut self, size: usize) -> Result<Option<Bytes>, PayloadError> {
-        let Some(first) = self.frame().await? else {
-            return Ok(None);
-        };
-        if first.len() >= size {
-            return Ok(Some(first));
-        }
-        let mut gathered = BytesMut::with_capacity(size);
-        gathered.extend_from_slice(&first);
-        while gathered.len() < size {
-            match self.frame().await {
-                Ok(Some(frame)) => gathered.extend_from_slice(&frame),
+    /// Bytes gathered for the batch are lost: give the body up then.
+    pub(crate) async fn batch(&mut self, size: usize) -> Result<Option<Batch>, PayloadError> {
+        let mut batch = Batch::default();
+        let mut small = BytesMut::new();
+        let mut left = size;
+        while left > 0 {
+            let mut piece = match self.frame().await {
+                Ok(Some(piece)) => piece,
                 Ok(None) => break,
+                Err(error) if left == size => return Err(error),
                 Err(error) => {
                     self.broken = Some(error);
                     break;
                 }
+            };
+            if piece.len() > left {
+                self.rest = piece.split_off(left);
+            }
+            left -= piece.len();
+            if piece.len() < SMALL {
+                small.extend_from_slice(&piece);
+            } else {
+                batch.push(small.split().freeze());
+                batch.push(piece);
             }
         }
-        Ok(Some(gathered.freeze()))
+        batch.push(small.freeze());
+        Ok(Some(batch).filter(|batch| !batch.is_empty()))
     }
 
     /// All of it, if it has at most `limit` bytes. Stops reading as soon as it has more.
@@ -168,6 +184,9 @@ where
 
     /// The next bytes, as they came.
     async fn frame(&mut self) -> Result<Option<Bytes>, PayloadError> {
+        if !self.rest.is_empty() {
+            return Ok(Some(mem::take(&mut self.rest)));
+        }
         if let Some(error) = self.broken.take() {
             self.ended = true;
             return Err(error);
@@ -254,37 +273,63 @@ mod tests {
         )
     }
 
+    /// The bytes of the next batch.
+    async fn next<B>(payload: &mut Payload<B>, size: usize) -> Result<Option<String>, PayloadError>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let batch = payload.batch(size).await?;
+        Ok(batch.map(|batch| {
+            assert!(batch.len() <= size, "no more than was asked for");
+            String::from_utf8(batch.pieces().concat()).expect("text")
+        }))
+    }
+
     #[tokio::test]
-    async fn small_frames_are_gathered_into_pieces() {
-        let mut payload = script(&["ab", "cd", "e", "", "f"], Then::End);
-        assert_eq!(payload.piece(4).await.expect("whole"), Some("abcd".into()));
-        assert_eq!(payload.piece(4).await.expect("whole"), Some("ef".into()));
-        assert_eq!(payload.piece(4).await.expect("whole"), None);
-        assert_eq!(payload.received(), 6);
+    async fn frames_make_batches_of_the_size_asked_for_wherever_they_end() {
+        let mut payload = script(&["ab", "cde", "", "f", "ghijklmno"], Then::End);
+        for expected in ["abcd", "efgh", "ijkl", "mno"] {
+            let batch = next(&mut payload, 4).await.expect("whole");
+            assert_eq!(batch.as_deref(), Some(expected));
+        }
+        assert_eq!(next(&mut payload, 4).await.expect("whole"), None);
+        assert_eq!(payload.received(), 15);
+    }
+
+    #[tokio::test]
+    async fn large_frames_are_handed_on_uncopied_and_small_ones_share_a_piece() {
+        let large = Bytes::from(vec![b'x'; SMALL]);
+        let mut whole = Payload::new(Full::new(large.clone()), false);
+        let batch = whole.batch(SMALL).await.expect("whole").expect("a batch");
+        assert_eq!(batch.pieces()[0].as_ptr(), large.as_ptr());
+
+        let mut trickle = script(&["a"; 100], Then::End);
+        let batch = trickle.batch(SMALL).await.expect("whole");
+        assert_eq!(batch.expect("a batch").pieces().len(), 1);
     }
 
     #[tokio::test]
     async fn bytes_before_a_break_are_kept_and_the_break_is_told_once() {
-        let mut payload = script(&["ab"], Then::Break);
-        assert_eq!(
-            payload.piece(4).await.expect("what came"),
-            Some("ab".into())
-        );
-        assert!(matches!(
-            payload.piece(4).await,
-            Err(PayloadError::Broken { .. })
-        ));
+        let mut payload = script(&["abcdef"], Then::Break);
+        for expected in ["abcd", "ef"] {
+            let came = next(&mut payload, 4).await.expect("what came");
+            assert_eq!(came.as_deref(), Some(expected));
+        }
+        let broken = next(&mut payload, 4).await;
+        assert!(matches!(broken, Err(PayloadError::Broken { .. })));
         assert!(!payload.wants_discarding());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_client_is_given_up() {
         let mut payload = script(&["ab"], Then::Silence);
-        assert_eq!(
-            payload.piece(1).await.expect("what came"),
-            Some("ab".into())
-        );
-        assert!(matches!(payload.piece(1).await, Err(PayloadError::Idle)));
+        let came = next(&mut payload, 1).await.expect("what came");
+        assert_eq!(came.as_deref(), Some("a"));
+        let came = next(&mut payload, 4).await.expect("what came");
+        assert_eq!(came.as_deref(), Some("b"));
+        let silent = next(&mut payload, 4).await;
+        assert!(matches!(silent, Err(PayloadError::Idle)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Uploads: begin, append, ask, finish, cancel, and mounts (end-4 to end-6, end-11, end-13, end-14).
 //!
 //! Owns the order of chunks and what a refused one leaves behind: nothing. A body that breaks off
-//! leaves what arrived, and the status tells how much that is. Memory: one piece in hand and one
+//! leaves what arrived, and the status tells how much that is. Memory: one batch in hand and one
 //! being written, of the size the budget allows. It knows no file.
 
 use http::header::{CONTENT_RANGE, LOCATION, RANGE};
@@ -163,12 +163,12 @@ async fn receive(
     }
     let share = budget.share();
     let mut length = 0;
-    while let Some(piece) = payload.piece(share.piece()).await? {
-        length += piece.len() as u64;
+    while let Some(batch) = payload.batch(share.piece()).await? {
+        length += batch.len() as u64;
         if chunk.is_some_and(|chunk| length > chunk.len) {
             break;
         }
-        upload.append(piece).await?;
+        upload.append(batch).await?;
     }
     if chunk.is_some_and(|chunk| length != chunk.len) {
         upload.truncate(begin).await?;

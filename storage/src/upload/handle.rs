@@ -3,9 +3,9 @@
 //! Waits where [`Session`] blocks, and sees to it that a session is put to rest whatever becomes of the
 //! request.
 
-use bytes::Bytes;
 use tokio::task::JoinHandle;
 
+use super::batch::Batch;
 use super::id::UploadId;
 use super::session::Session;
 use crate::error::Error;
@@ -60,11 +60,12 @@ impl Upload {
     ///
     /// # Cancel safety
     /// After a dropped call the session can only be dropped or asked again; no byte is taken twice.
-    pub async fn append(&mut self, bytes: Bytes) -> Result<(), Error> {
+    pub async fn append(&mut self, batch: impl Into<Batch>) -> Result<(), Error> {
+        let batch = batch.into();
         let mut session = self.rest().await?;
-        self.offset += bytes.len() as u64;
+        self.offset += batch.len() as u64;
         self.at = At::Work(tokio::task::spawn_blocking(move || {
-            let appended = session.append(&bytes);
+            let appended = session.append(&batch);
             (session, appended)
         }));
         Ok(())

@@ -10,6 +10,7 @@
 //! Bytes go through a hasher on their way to the file, a batch at a time on the blocking pool; while
 //! one batch is written the caller may fetch the next.
 
+mod batch;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod ground;
@@ -20,6 +21,7 @@ mod sessions;
 mod state;
 mod verify;
 
+pub use self::batch::Batch;
 pub use self::handle::Upload;
 pub use self::id::UploadId;
 pub(crate) use self::sessions::Uploads;

@@ -7,6 +7,7 @@ use std::fs::File;
 use tracing::warn;
 use uuid::Uuid;
 
+use super::batch::Batch;
 use super::ground::Ground;
 use super::state::{Files, State};
 use crate::error::Error;
@@ -54,20 +55,28 @@ impl Session {
         }
     }
 
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    /// Writes and hashes each piece while the processor's caches have it. One that fails leaves those
+    /// before it.
+    pub(super) fn append(&mut self, batch: &Batch) -> Result<(), Error> {
         self.saved = false;
         let Self {
             ground,
             files,
             file,
             offset,
+            hash,
             ..
         } = self;
-        let write = || ground.disk.write_at(file, &files.data, *offset, bytes);
+        let write = || {
+            batch.pieces().iter().try_for_each(|piece| {
+                ground.disk.write_at(file, &files.data, *offset, piece)?;
+                hash.update(piece);
+                *offset += piece.len() as u64;
+                Ok(())
+            })
+        };
         let space = ground.blobs.space();
-        space.fill(&files.data, bytes.len() as u64, write)?;
-        self.hash.update(bytes);
-        self.offset += bytes.len() as u64;
+        space.fill(&files.data, batch.len() as u64, write)?;
         if self.offset - self.state.synced >= CHECKPOINT {
             self.checkpoint()?;
         }

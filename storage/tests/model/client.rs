@@ -207,7 +207,7 @@ impl Client {
         let id = id.expect("begins");
         let upload = store.upload(&name, id, &alice()).await;
         let mut upload = upload.expect("is there");
-        upload.append("given up".into()).await.expect("takes bytes");
+        upload.append("given up").await.expect("takes bytes");
         upload.cancel().await.expect("is given up");
         let gone = store.upload(&name, id, &alice()).await;
         assert!(matches!(gone, Err(Error::UploadUnknown)), "{gone:?}");

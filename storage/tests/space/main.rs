@@ -211,7 +211,7 @@ async fn what_is_said_to_be_used_is_what_lies_on_disk_whatever_was_done() {
                 };
                 let upload = it.store.upload(&name, id, &alice()).await;
                 let mut upload = upload.expect("is there");
-                if upload.append(content.clone().into()).await.is_ok()
+                if upload.append(content.clone()).await.is_ok()
                     && upload.truncate(content.len() as u64 / 2).await.is_ok()
                 {
                     let refused = upload.commit(sha256(b"something else")).await;
@@ -226,7 +226,7 @@ async fn what_is_said_to_be_used_is_what_lies_on_disk_whatever_was_done() {
                 if let Ok(id) = begun {
                     let upload = it.store.upload(&name, id, &alice()).await;
                     let mut upload = upload.expect("is there");
-                    if upload.append(content.into()).await.is_ok() {
+                    if upload.append(content).await.is_ok() {
                         let _ = upload.cancel().await;
                     }
                 }
