@@ -10,8 +10,12 @@ use crate::http::buffer::{Buffer, Buffers};
 
 /// What all pieces together should stay under. Each transfer has one in hand and one underway.
 const TOTAL: usize = 8 * 1024 * 1024;
-/// The largest piece: beyond it nothing gets faster.
-const LARGEST: usize = 256 * 1024;
+/// The largest piece: what comes is written and hashed by other threads, and each hand-over costs as much
+/// as hashing some ten kilobytes.
+const LARGEST: usize = 1024 * 1024;
+/// The largest piece that is read: it shall still be in the processor's cache when it is encrypted, also
+/// with many beside it.
+const LARGEST_READ: usize = 64 * 1024;
 /// The smallest: below it a piece costs more to schedule than to move.
 pub(crate) const SMALLEST: usize = 16 * 1024;
 
@@ -51,7 +55,7 @@ impl Share {
 
     /// Memory for the next piece of what is still `wanted`.
     pub(crate) fn buffer(&self, wanted: u64) -> Buffer {
-        let piece = self.piece();
+        let piece = self.piece().min(LARGEST_READ);
         match usize::try_from(wanted) {
             Ok(wanted) if wanted <= SMALLEST => Buffer::new(wanted),
             Ok(wanted) if wanted < piece => self.0.buffers.take(wanted, piece),
@@ -89,11 +93,11 @@ mod tests {
         for (wanted, length) in [
             (1, 1),
             (SMALLEST + 1, SMALLEST + 1),
-            (LARGEST, LARGEST),
-            (LARGEST + 1, LARGEST),
+            (LARGEST_READ, LARGEST_READ),
+            (LARGEST_READ + 1, LARGEST_READ),
         ] {
             assert_eq!(one.buffer(wanted as u64).as_ref().len(), length);
         }
-        assert_eq!(one.buffer(u64::MAX).as_ref().len(), LARGEST);
+        assert_eq!(one.buffer(u64::MAX).as_ref().len(), LARGEST_READ);
     }
 }

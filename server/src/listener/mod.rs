@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, debug, info_span, warn};
+use tracing::{Instrument as _, debug, debug_span, warn};
 
 use crate::http::{Peer, Service};
 use crate::listener::connection::Connection;
@@ -96,7 +96,9 @@ impl Listener {
                         address,
                         tls: self.tls.is_some(),
                     };
-                    let span = info_span!("connection", peer = %address, tls = peer.tls);
+                    // All that is said of a connection itself is for debugging, and requests have spans
+                    // of their own.
+                    let span = debug_span!("connection", peer = %address, tls = peer.tls);
                     let connection = Connection {
                         peer,
                         tls: self.tls.clone(),

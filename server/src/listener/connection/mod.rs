@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -185,13 +187,16 @@ async fn drive<C, F>(
     ceased: impl Fn() -> F,
 ) where
     C: Future<Output = hyper::Result<()>>,
-    F: Future<Output = ()>,
+    F: Future<Output = ()> + Send,
 {
     let mut connection = pin!(connection);
+    // These are asked when they have something to say, and not with every request.
+    let reasons: [BoxFuture<'_, ()>; 2] = [Box::pin(stop.cancelled()), Box::pin(ceased())];
+    let mut reasons = FuturesUnordered::from_iter(reasons);
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => Some(ended),
-        () = stop.cancelled() => None,
-        () = ceased() => None,
+        Some(()) = reasons.next() => None,
     };
     let ended = if let Some(ended) = ended {
         ended
