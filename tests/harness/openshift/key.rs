@@ -1,6 +1,8 @@
 //! Keys that sign releases, and what they sign: made by `GnuPG`, in a home of their own.
 //!
 //! The clock of `GnuPG` is the test's, so that keys expire and signatures are older than they could be.
+//! It runs on from the time that each command is given, so that what builds on something else is given
+//! a later one: a slow machine makes a key a second after its time, and a key signs nothing before it is.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,7 +14,13 @@ use crate::outcome::Outcome;
 use crate::scratch::Scratch;
 use crate::tools;
 
-/// When keys are made and signatures too, if nothing else is said.
+/// When keys are made, if nothing else is said.
+const MADE: &str = "20241230T000000";
+
+/// When they are given another part.
+const ADDED: &str = "20241231T000000";
+
+/// When they sign, if nothing else is said, and all the rest is done.
 const TODAY: &str = "20250101T000000";
 
 /// A key that signs releases.
@@ -26,7 +34,7 @@ impl ReleaseKey {
     /// A new one that is good for ever, or none where `GnuPG` is not installed.
     #[track_caller]
     pub fn new() -> Option<Self> {
-        Self::made(TODAY, "never")
+        Self::made(MADE, "never")
     }
 
     /// One that was made at this time (`20250101T000000`), and expires after that long (`1y`, `never`).
@@ -58,7 +66,7 @@ impl ReleaseKey {
             "sign",
             "never",
         ];
-        self.run(TODAY, &words, "");
+        self.run(ADDED, &words, "");
     }
 
     /// Lets it expire at this time (`20210101T000000`), as it was said long ago.
