@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::http::body::Body;
 use crate::http::header::value;
 use crate::http::id::Id;
+use crate::telemetry::Endpoint;
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -68,7 +69,7 @@ pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response<Body
 }
 
 /// What every answer carries.
-pub(crate) fn decorate(headers: &mut HeaderMap, route: &'static str, id: Id) {
+pub(crate) fn decorate(headers: &mut HeaderMap, endpoint: Endpoint, id: Id) {
     headers.reserve(COMMON);
     headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     headers.insert(REQUEST_ID, id.into());
@@ -79,7 +80,8 @@ pub(crate) fn decorate(headers: &mut HeaderMap, route: &'static str, id: Id) {
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"),
     );
     // Pages of others may use the API, never the metrics that are open to this machine.
-    if route.starts_with("/v2/") || matches!(route, "/token" | "*") {
+    let route = endpoint.template();
+    if route.starts_with("/v2/") || matches!(endpoint, Endpoint::Token | Endpoint::Preflight) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,

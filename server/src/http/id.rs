@@ -10,8 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
-use crate::http::header::value;
-
 /// Gives every request an id of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
@@ -38,16 +36,29 @@ impl Ids {
     }
 }
 
-/// As 32 hexadecimal digits.
+impl Id {
+    /// As 32 hexadecimal digits. Every answer needs them, which is why they are not written by `fmt`.
+    fn digits(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let number = u128::from(self.high) << 64 | u128::from(self.low);
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        digits
+    }
+}
+
 impl Display for Id {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:016x}", self.high, self.low)
+        f.write_str(&String::from_utf8_lossy(&self.digits()))
     }
 }
 
 impl From<Id> for HeaderValue {
     fn from(id: Id) -> Self {
-        value(id.to_string())
+        Self::from_bytes(&id.digits()).expect("digits are a value")
     }
 }
 
@@ -72,5 +83,6 @@ mod tests {
         let id = Id { high: 1, low: 0xab };
         let text = HeaderValue::from(id);
         assert_eq!(text, "000000000000000100000000000000ab");
+        assert_eq!(id.to_string(), "000000000000000100000000000000ab");
     }
 }

@@ -18,7 +18,7 @@ use tracing::{Level, Span, debug, enabled, error};
 
 use crate::http::body::{Body, FilePart};
 use crate::report::chain;
-use crate::telemetry::{InFlight, Metrics};
+use crate::telemetry::{Endpoint, InFlight, Metrics};
 
 /// One request, from its head to the end of its answer.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Record {
     _in_flight: InFlight,
     started: Instant,
     method: Method,
-    route: &'static str,
+    endpoint: Endpoint,
     /// Says who asks for what, where something is to be logged.
     span: Span,
     /// For the access log, where there is one.
@@ -54,13 +54,13 @@ pub(crate) struct Observed {
 
 impl Record {
     /// Begins now.
-    pub(crate) fn begin(metrics: &Metrics, method: &Method, route: &'static str) -> Self {
+    pub(crate) fn begin(metrics: &Metrics, method: &Method, endpoint: Endpoint) -> Self {
         Self {
             metrics: metrics.clone(),
             _in_flight: metrics.request_started(),
             started: Instant::now(),
             method: method.clone(),
-            route,
+            endpoint,
             span: Span::none(),
             access: None,
             received: 0,
@@ -93,7 +93,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         let took = self.started.elapsed();
         self.metrics
-            .request(&self.method, self.route, self.status, took);
+            .request(&self.method, self.endpoint, self.status, took);
         self.metrics.received(self.received);
         self.metrics.sent(self.sent);
         let Some(Access { path, agent }) = &self.access else {

@@ -40,7 +40,7 @@ use crate::http::token;
 use crate::http::uploads;
 use crate::registry::Registry;
 use crate::shutdown::{Tasks, caught};
-use crate::telemetry::{METRICS_TYPE, Metrics};
+use crate::telemetry::{Endpoint, METRICS_TYPE, Metrics};
 use crate::upkeep::Upkeep;
 
 /// What a service works with.
@@ -80,13 +80,13 @@ struct Inner {
 struct Asked {
     head: Head,
     id: Id,
-    template: &'static str,
+    endpoint: Endpoint,
 }
 
 impl Asked {
     /// Makes the answer what every answer is.
     fn answered(self, mut response: Response<Body>, record: Record) -> Response<Observed> {
-        answer::decorate(response.headers_mut(), self.template, self.id);
+        answer::decorate(response.headers_mut(), self.endpoint, self.id);
         let (answer, mut body) = response.into_parts();
         if self.head.method == Method::HEAD {
             // Its length is said already, and stays.
@@ -130,10 +130,10 @@ impl Service {
         let payload = Payload::new(body, awaits_word(&head.headers));
         let asked = Asked {
             id: self.0.ids.next(),
-            template: route.as_ref().map_or("unknown", Route::template),
+            endpoint: route.as_ref().map_or(Endpoint::Unknown, Route::endpoint),
             head,
         };
-        let record = Record::begin(metrics, &asked.head.method, asked.template);
+        let record = Record::begin(metrics, &asked.head.method, asked.endpoint);
         if let Ok(route) = &route
             && !payload.wants_discarding()
             && !prompt::is_watched()
@@ -176,7 +176,7 @@ impl Service {
             id = asked.id.to_string(),
             client.address = %origin.client,
             method = %head.method,
-            route = asked.template,
+            route = asked.endpoint.template(),
             repo,
             user = field::Empty,
         );

@@ -15,7 +15,7 @@ use crate::http::body::{Body, Reader};
 use crate::http::budget::Budget;
 use crate::http::observe::{Observed, Record};
 use crate::http::range::Span;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Endpoint, Metrics};
 
 /// A blob that is held.
 pub(crate) struct Held {
@@ -89,6 +89,6 @@ impl Held {
 /// What a connection gets of such a body.
 pub(crate) fn answer(body: Body) -> Response<Observed> {
     let octets = HeaderValue::from_static("application/octet-stream");
-    let record = Record::begin(&Metrics::new(), &Method::GET, "test");
+    let record = Record::begin(&Metrics::new(), &Method::GET, Endpoint::Unknown);
     answer::content(StatusCode::OK, octets, body).map(|body| record.answer(StatusCode::OK, body))
 }

@@ -5,6 +5,7 @@
 //! configuration names. Nothing here names a repository, a user or an address.
 
 pub(crate) mod jobs;
+mod requests;
 mod space;
 pub(crate) mod upkeep;
 pub(crate) mod upstream;
@@ -14,20 +15,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
 use self::jobs::JobCounts;
+use self::requests::Requests;
 use self::upkeep::Counts;
 use self::upstream::UpstreamCounts;
+
+pub(crate) use self::requests::Endpoint;
 
 /// Which lines are logged unless `ROADSTEAD_LOG` says otherwise.
 const DEFAULT_FILTER: &str = "info,sled=warn,hyper=warn";
@@ -80,29 +81,16 @@ pub(crate) struct Metrics(Arc<Numbers>);
 struct Numbers {
     registry: Registry,
     connections: Gauge,
-    duration: Family<Route, Histogram>,
     in_flight: Gauge,
     jobs: JobCounts,
     logins_failed: Counter,
     panics: Counter,
     received: Counter,
-    requests: Family<Request, Counter>,
+    requests: Requests,
     sent: Counter,
     upkeep: Counts,
     uploads: Gauge,
     upstreams: UpstreamCounts,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Request {
-    method: &'static str,
-    route: &'static str,
-    status: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Route {
-    route: &'static str,
 }
 
 impl Metrics {
@@ -111,18 +99,15 @@ impl Metrics {
         let mut registry = Registry::with_prefix("roadstead");
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which version this is", build);
-        // From a millisecond to half a minute; transfers of blobs fill the upper ones.
-        let buckets = || Histogram::new(exponential_buckets(0.001, 4.0, 8));
         let mut numbers = Numbers {
             registry: Registry::default(),
             connections: Gauge::default(),
-            duration: Family::new_with_constructor(buckets),
             in_flight: Gauge::default(),
             jobs: JobCounts::default(),
             logins_failed: Counter::default(),
             panics: Counter::default(),
             received: Counter::default(),
-            requests: Family::default(),
+            requests: Requests::default(),
             sent: Counter::default(),
             upkeep: Counts::default(),
             uploads: Gauge::default(),
@@ -183,24 +168,15 @@ impl Metrics {
         self.0.sent.inc_by(bytes);
     }
 
-    /// Counts a request that was answered. `route` is a template, never a path.
+    /// Counts a request that was answered.
     pub(crate) fn request(
         &self,
         method: &Method,
-        route: &'static str,
+        endpoint: Endpoint,
         status: StatusCode,
         took: Duration,
     ) {
-        let labels = Request {
-            method: method_name(method),
-            route,
-            status: class(status),
-        };
-        self.0.requests.get_or_create(&labels).inc();
-        let duration = &self.0.duration;
-        duration
-            .get_or_create(&Route { route })
-            .observe(took.as_secs_f64());
+        self.0.requests.count(method, endpoint, status, took);
     }
 
     /// All numbers, as text of the media type [`METRICS_TYPE`].
@@ -216,7 +192,6 @@ impl Numbers {
         let Self {
             registry: _,
             connections,
-            duration,
             in_flight,
             jobs,
             logins_failed,
@@ -231,16 +206,7 @@ impl Numbers {
         let (connections, in_flight, uploads) =
             (connections.clone(), in_flight.clone(), uploads.clone());
         registry.register("connections", "Connections that are open", connections);
-        registry.register(
-            "http_requests",
-            "Requests that were answered",
-            requests.clone(),
-        );
-        registry.register(
-            "http_request_duration_seconds",
-            "Time from the head of a request to the end of its answer",
-            duration.clone(),
-        );
+        requests.register(registry);
         registry.register("http_requests_in_flight", "Requests in progress", in_flight);
         registry.register(
             "http_received_bytes",
@@ -286,30 +252,6 @@ impl Drop for InFlight {
     }
 }
 
-/// Methods are a stranger's choice: all but the known ones count as one.
-fn method_name(method: &Method) -> &'static str {
-    match *method {
-        Method::DELETE => "DELETE",
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        Method::PATCH => "PATCH",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        _ => "other",
-    }
-}
-
-fn class(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        100..=199 => "1xx",
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,7 +266,7 @@ mod tests {
         let brewed = Method::from_bytes(b"BREW").unwrap();
         metrics.request(
             &brewed,
-            "/v2/",
+            Endpoint::Base,
             StatusCode::IM_A_TEAPOT,
             Duration::from_millis(3),
         );

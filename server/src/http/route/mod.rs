@@ -13,6 +13,8 @@ mod refusal;
 use roadstead_storage::UploadId;
 use roadstead_storage::oci::{Digest, Reference, RepoName};
 
+use crate::telemetry::Endpoint;
+
 pub(crate) use self::query::{Filter, Page, Start, Target, namespace};
 pub(crate) use self::refusal::Refusal;
 
@@ -87,33 +89,31 @@ pub(crate) enum Write {
 }
 
 impl Route {
-    /// The shape of the path, for logs and metrics: it holds nothing of the request.
-    pub(crate) fn template(&self) -> &'static str {
+    /// What it is for, as logs and metrics have it: that holds nothing of the request.
+    pub(crate) fn endpoint(&self) -> Endpoint {
         match self {
-            Self::Base => "/v2/",
-            Self::CaCertificate => "/ca.crt",
-            Self::Catalog(_) => "/v2/_catalog",
-            Self::Health => "/healthz",
-            Self::Metrics => "/metrics",
-            Self::Preflight => "*",
-            Self::Read(_, Read::Blob(_)) | Self::Remove(_, Remove::Blob(_)) => {
-                "/v2/{name}/blobs/{digest}"
-            }
+            Self::Base => Endpoint::Base,
+            Self::CaCertificate => Endpoint::CaCertificate,
+            Self::Catalog(_) => Endpoint::Catalog,
+            Self::Health => Endpoint::Health,
+            Self::Metrics => Endpoint::Metrics,
+            Self::Preflight => Endpoint::Preflight,
+            Self::Read(_, Read::Blob(_)) | Self::Remove(_, Remove::Blob(_)) => Endpoint::Blob,
             Self::Read(_, Read::Manifest(_))
             | Self::Remove(_, Remove::Manifest(_))
-            | Self::Write(_, Write::Manifest(_)) => "/v2/{name}/manifests/{reference}",
-            Self::Read(_, Read::Referrers(..)) => "/v2/{name}/referrers/{digest}",
-            Self::Read(_, Read::Tags(_)) => "/v2/{name}/tags/list",
-            Self::Ready => "/readyz",
-            Self::TokenGet | Self::TokenPost => "/token",
-            Self::Write(_, Write::UploadStart(_)) => "/v2/{name}/blobs/uploads/",
+            | Self::Write(_, Write::Manifest(_)) => Endpoint::Manifest,
+            Self::Read(_, Read::Referrers(..)) => Endpoint::Referrers,
+            Self::Read(_, Read::Tags(_)) => Endpoint::Tags,
+            Self::Ready => Endpoint::Ready,
+            Self::TokenGet | Self::TokenPost => Endpoint::Token,
+            Self::Write(_, Write::UploadStart(_)) => Endpoint::Uploads,
             Self::Write(
                 _,
                 Write::UploadAppend(_)
                 | Write::UploadCancel(_)
                 | Write::UploadFinish(..)
                 | Write::UploadStatus(_),
-            ) => "/v2/{name}/blobs/uploads/{id}",
+            ) => Endpoint::Upload,
         }
     }
 

@@ -4,6 +4,8 @@
 //! over as sent was sent.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
@@ -11,23 +13,20 @@ use bytes::{Buf, Bytes};
 use crate::http::FilePart;
 
 /// Shared by the answers of a connection and the stream below them.
+///
+/// One task has all of it, so that nothing in it is ever waited for; it is shared by reference only.
 #[derive(Debug, Default)]
 pub(super) struct Promises {
     mark: [u8; 1],
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    parts: VecDeque<FilePart>,
+    parts: Mutex<VecDeque<FilePart>>,
     /// Bytes of files that were sent and that hyper has not passed over yet.
-    sent: usize,
+    sent: AtomicUsize,
     /// hyper passed over what was not sent.
-    is_broken: bool,
+    is_broken: AtomicBool,
     /// The kernel sends no files of this kind.
-    is_by_hand: bool,
+    is_by_hand: AtomicBool,
     /// More of the present answer follows.
-    has_more: bool,
+    has_more: AtomicBool,
 }
 
 /// A piece of an answer, as hyper sees it.
@@ -46,13 +45,13 @@ impl Promises {
     /// Notes down what is to be sent in the mark's place.
     pub(super) fn make(self: &Arc<Self>, part: FilePart) -> Piece {
         let left = part.len();
-        self.state().parts.push_back(part);
+        self.parts().push_back(part);
         Piece(Kind::File(left, Arc::clone(self)))
     }
 
     /// The part whose mark comes first.
     pub(super) fn next(&self) -> Option<FilePart> {
-        self.state().parts.pop_front()
+        self.parts().pop_front()
     }
 
     /// Whether these are no bytes but the mark.
@@ -62,44 +61,43 @@ impl Promises {
 
     /// Notes that so much of a file was sent.
     pub(super) fn sent(&self, bytes: usize) {
-        self.state().sent += bytes;
+        self.sent.fetch_add(bytes, Relaxed);
     }
 
     fn pass_over(&self, bytes: usize) {
-        let mut state = self.state();
-        match state.sent.checked_sub(bytes) {
-            Some(left) => state.sent = left,
-            None => state.is_broken = true,
+        let left = |sent: usize| sent.checked_sub(bytes);
+        if self.sent.fetch_update(Relaxed, Relaxed, left).is_err() {
+            self.is_broken.store(true, Relaxed);
         }
     }
 
     /// Whether marks went another way than they should.
     pub(super) fn is_broken(&self) -> bool {
-        self.state().is_broken
+        self.is_broken.load(Relaxed)
     }
 
     /// Notes that the kernel does not send files here: no more of them.
     pub(super) fn by_hand(&self) {
-        self.state().is_by_hand = true;
+        self.is_by_hand.store(true, Relaxed);
     }
 
     /// Whether parts of files may not be promised any more.
     pub(super) fn is_by_hand(&self) -> bool {
-        self.state().is_by_hand
+        self.is_by_hand.load(Relaxed)
     }
 
     /// Says whether more of the present answer follows, which may share a packet with what there is.
     pub(super) fn follow(&self, has_more: bool) {
-        self.state().has_more = has_more;
+        self.has_more.store(has_more, Relaxed);
     }
 
     /// What was said last.
     pub(super) fn has_more(&self) -> bool {
-        self.state().has_more
+        self.has_more.load(Relaxed)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn parts(&self) -> MutexGuard<'_, VecDeque<FilePart>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
