@@ -191,6 +191,11 @@ impl Error {
         }
     }
 
+    /// Whether there was no room for what was to be written.
+    pub(crate) fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::OverQuota { .. })
+    }
+
     /// Names what was attempted and sorts a full disk from all else.
     pub(crate) fn io(attempt: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();

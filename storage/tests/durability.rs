@@ -92,6 +92,23 @@ async fn everything_acknowledged_is_synced_before_the_answer() {
     clean("open");
     let blob = push_blob(&store, &name, b"layer").await;
     clean("blob");
+    let short = Bytes::from_static(b"short");
+    store
+        .repo(&name)
+        .put_blob(sha256(&short), short.into())
+        .await
+        .expect("is put");
+    clean("short blob");
+    let id = store
+        .begin_upload(&name, &alice(), Algorithm::Sha256)
+        .await
+        .expect("begins");
+    let last = Bytes::from_static(b"all of it");
+    store
+        .finish_upload(&name, id, &alice(), last.clone().into(), sha256(&last))
+        .await
+        .expect("commits");
+    clean("blob at once");
     store
         .repo(&repo("d"))
         .mount(blob, &name)

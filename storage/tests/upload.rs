@@ -149,6 +149,70 @@ async fn commit_refuses_a_wrong_digest_and_keeps_nothing() {
 }
 
 #[tokio::test]
+async fn a_blob_that_comes_with_the_end_of_its_upload_is_the_same_as_one_that_came_before() {
+    let it = Fixture::new().await;
+    let name = repo("a");
+    for (before, last) in [("", "all"), ("all", ""), ("be", "gun"), ("", "")] {
+        let id = it
+            .store
+            .begin_upload(&name, &alice(), Algorithm::Sha256)
+            .await
+            .expect("begins");
+        let mut upload = it
+            .store
+            .upload(&name, id, &alice())
+            .await
+            .expect("is there");
+        upload.append(before).await.expect("takes bytes");
+        upload.suspend().await.expect("is kept");
+        let content = [before, last].concat();
+        let digest = sha256(content.as_bytes());
+        let others = it
+            .store
+            .finish_upload(&repo("b"), id, &alice(), last.into(), digest)
+            .await;
+        assert!(matches!(others, Err(Error::UploadUnknown)), "{others:?}");
+        let size = it
+            .store
+            .finish_upload(&name, id, &alice(), last.into(), digest)
+            .await
+            .expect("commits");
+        assert_eq!(size, content.len() as u64);
+        let blob = it.store.repo(&name).blob(digest).await.expect("reads");
+        let blob = blob.expect("is there");
+        assert_eq!(
+            blob.read(0, usize::MAX).await.expect("reads"),
+            content.as_bytes()
+        );
+    }
+    assert!(files_below(&it.root().join("uploads")).is_empty());
+}
+
+#[tokio::test]
+async fn a_blob_that_is_put_whole_is_served_and_a_wrong_one_leaves_nothing() {
+    let it = Fixture::new().await;
+    let there = it.store.repo(&repo("a"));
+    let digest = Digest::of(Algorithm::Sha512, b"whole");
+    let refused = there.put_blob(digest, "other".into()).await;
+    assert!(
+        matches!(refused, Err(Error::DigestMismatch { .. })),
+        "{refused:?}"
+    );
+    assert!(files_below(&it.root().join("blobs")).is_empty());
+    for _ in 0..2 {
+        there
+            .put_blob(digest, "whole".into())
+            .await
+            .expect("is put");
+    }
+    let blob = there.blob(digest).await.expect("reads").expect("is there");
+    assert_eq!(blob.read(0, usize::MAX).await.expect("reads"), "whole");
+    let elsewhere = it.store.repo(&repo("b")).blob(digest).await.expect("reads");
+    assert!(elsewhere.is_none(), "only its repository serves it");
+    assert!(files_below(&it.root().join("tmp")).is_empty());
+}
+
+#[tokio::test]
 async fn a_digest_of_the_other_algorithm_is_computed_at_the_end() {
     let it = Fixture::new().await;
     let name = repo("a");

@@ -130,6 +130,30 @@ where
         Ok(Some(batch).filter(|batch| !batch.is_empty()))
     }
 
+    /// All of it, if it was announced to have at most `limit` bytes and comes. Else all that came of it, and
+    /// what went wrong, is still to be had.
+    ///
+    /// # Cancel safety
+    /// What was read is lost: give the body up then.
+    pub(crate) async fn whole(&mut self, limit: usize) -> Option<Batch> {
+        let announced = usize::try_from(self.announced()?).ok()?;
+        if announced > limit {
+            return None;
+        }
+        // One more than there is, so that its end is seen, too.
+        match self.batch(announced + 1).await {
+            Ok(batch) => {
+                let batch = batch.unwrap_or_default();
+                if batch.len() == announced {
+                    return Some(batch);
+                }
+                self.rest = batch.pieces().concat().into();
+            }
+            Err(error) => self.broken = Some(error),
+        }
+        None
+    }
+
     /// All of it, if it has at most `limit` bytes. Stops reading as soon as it has more.
     ///
     /// What is wanted as a whole is small, so here a clock runs on all of it: a body that trickles
@@ -229,7 +253,7 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    use http_body::Frame;
+    use http_body::{Frame, SizeHint};
     use http_body_util::Full;
 
     use super::*;
@@ -238,6 +262,7 @@ mod tests {
     struct Script {
         frames: VecDeque<&'static str>,
         then: Then,
+        announced: Option<u64>,
     }
 
     enum Then {
@@ -261,6 +286,11 @@ mod tests {
                 (None, Then::Silence) => Poll::Pending,
             }
         }
+
+        fn size_hint(&self) -> SizeHint {
+            self.announced
+                .map_or_else(SizeHint::new, SizeHint::with_exact)
+        }
     }
 
     fn script(frames: &[&'static str], then: Then) -> Payload<Script> {
@@ -268,6 +298,7 @@ mod tests {
             Script {
                 frames: frames.iter().copied().collect(),
                 then,
+                announced: None,
             },
             false,
         )
@@ -318,6 +349,37 @@ mod tests {
         }
         let broken = next(&mut payload, 4).await;
         assert!(matches!(broken, Err(PayloadError::Broken { .. })));
+        assert!(!payload.wants_discarding());
+    }
+
+    #[tokio::test]
+    async fn a_short_body_is_had_whole_and_no_other_is_touched() {
+        let announced = || Payload::new(Full::<Bytes>::from("abcdef"), false);
+        let whole = announced().whole(6).await.expect("it is short enough");
+        assert_eq!(whole.pieces().concat(), b"abcdef");
+        let mut empty = Payload::new(http_body_util::Empty::<Bytes>::new(), false);
+        assert!(empty.whole(6).await.expect("it is none").is_empty());
+
+        let mut long = announced();
+        assert!(long.whole(5).await.is_none());
+        assert_eq!(long.received(), 0);
+        let mut unannounced = script(&["ab"], Then::End);
+        assert!(unannounced.whole(6).await.is_none());
+        assert_eq!(unannounced.received(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_came_of_a_short_body_that_breaks_off_is_not_lost() {
+        let body = Script {
+            frames: VecDeque::from(["ab", "cd"]),
+            then: Then::Break,
+            announced: Some(6),
+        };
+        let mut payload = Payload::new(body, false);
+        assert!(payload.whole(6).await.is_none());
+        let came = next(&mut payload, 10).await.expect("what came");
+        assert_eq!(came.as_deref(), Some("abcd"));
+        assert!(next(&mut payload, 10).await.is_err());
         assert!(!payload.wants_discarding());
     }
 

@@ -1,13 +1,14 @@
 //! Uploads: begin, append, ask, finish, cancel, and mounts (end-4 to end-6, end-11, end-13, end-14).
 //!
 //! Owns the order of chunks and what a refused one leaves behind: nothing. A body that breaks off
-//! leaves what arrived, and the status tells how much that is. Memory: one batch in hand and one
-//! being written, of the size the budget allows. It knows no file.
+//! leaves what arrived, and the status tells how much that is. A short body is taken in one step, for all
+//! that is done for a long one would cost more than the bytes. Memory: one batch in hand and one being
+//! written, of the size the budget allows. It knows no file.
 
 use http::header::{CONTENT_RANGE, LOCATION, RANGE};
 use http::{HeaderMap, Response, StatusCode};
 use roadstead_storage::oci::{Digest, RepoName};
-use roadstead_storage::{Upload, UploadId};
+use roadstead_storage::{Batch, Upload, UploadId};
 
 use crate::auth::grant::{Grant, Pull, Push};
 use crate::http::answer;
@@ -18,6 +19,9 @@ use crate::http::header::{Chunk, DOCKER_CONTENT_DIGEST, DOCKER_UPLOAD_UUID, uplo
 use crate::http::payload::Payload;
 use crate::http::route::Start;
 use crate::registry::Registry;
+
+/// A body of at most so many bytes is taken in one step.
+const SHORT: usize = 64 * 1024;
 
 /// `POST`: begins an upload, takes a whole blob, or mounts one.
 ///
@@ -91,6 +95,12 @@ pub(crate) async fn finish(
     budget: &Budget,
 ) -> Result<Response<Body>, Error> {
     let chunk = chunk(headers)?;
+    if chunk.is_none()
+        && let Some(last) = short(payload, budget).await
+    {
+        registry.finish_upload(grant, id, last, digest).await?;
+        return Ok(created(grant, digest));
+    }
     let mut upload = registry.upload(grant, id).await?;
     receive(&mut upload, grant, chunk, payload, budget).await?;
     upload.commit(digest).await?;
@@ -130,6 +140,10 @@ async fn single(
     payload: &mut Payload,
     budget: &Budget,
 ) -> Result<Response<Body>, Error> {
+    if let Some(content) = short(payload, budget).await {
+        registry.put_blob(grant, digest, content).await?;
+        return Ok(created(grant, digest));
+    }
     let id = registry.begin_upload(grant, digest.algorithm()).await?;
     let mut upload = registry.upload(grant, id).await?;
     if let Err(error) = receive(&mut upload, grant, None, payload, budget).await {
@@ -139,6 +153,12 @@ async fn single(
     }
     upload.commit(digest).await?;
     Ok(created(grant, digest))
+}
+
+/// The body, if it is short and comes whole. Else none of it is taken.
+async fn short(payload: &mut Payload, budget: &Budget) -> Option<Batch> {
+    let share = budget.share();
+    payload.whole(share.piece().min(SHORT)).await
 }
 
 /// Appends the body to the upload, all of it in its place or nothing.

@@ -1,7 +1,7 @@
 //! Changes: uploads, mounts, manifests with their tags, deletes. Who changed what is logged.
 
 use roadstead_storage::oci::{Algorithm, Digest, Manifest, Reference, RepoName, Tag};
-use roadstead_storage::{Origin, Principal, Put, PutOutcome, Upload, UploadId};
+use roadstead_storage::{Batch, Origin, Principal, Put, PutOutcome, Upload, UploadId};
 use tracing::info;
 
 use super::{Error, Registry, blob_unknown, manifest_unknown};
@@ -42,6 +42,45 @@ impl Registry {
             .store
             .upload(grant.repo(), id, &grant.principal())
             .await?)
+    }
+
+    /// Takes a small blob whole, without an upload.
+    ///
+    /// # Errors
+    /// The store's: also when it has another digest. Nothing is left of it then.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end.
+    pub(crate) async fn put_blob(
+        &self,
+        grant: &Grant<Push>,
+        digest: Digest,
+        content: Batch,
+    ) -> Result<(), Error> {
+        let repo = self.store.repo(grant.repo());
+        Ok(repo.put_blob(digest, content).await?)
+    }
+
+    /// Appends the last of an upload, which is little, and makes all of it a blob.
+    ///
+    /// # Errors
+    /// The store's: also when the upload is somebody else's or another repository's, and when the content
+    /// has another digest: the upload is gone then.
+    ///
+    /// # Cancel safety
+    /// Once it has the upload it runs to its end.
+    pub(crate) async fn finish_upload(
+        &self,
+        grant: &Grant<Push>,
+        id: UploadId,
+        last: Batch,
+        digest: Digest,
+    ) -> Result<(), Error> {
+        let (repo, owner) = (grant.repo(), grant.principal());
+        self.store
+            .finish_upload(repo, id, &owner, last, digest)
+            .await?;
+        Ok(())
     }
 
     /// Serves from now on a blob that `from` serves. False when it does not.

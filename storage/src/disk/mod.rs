@@ -12,11 +12,13 @@ mod op;
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
+use rustix::fs::{Advice, fadvise};
 use tracing::error;
 
 use self::dir_sync::DirSyncs;
@@ -169,6 +171,20 @@ impl Disk {
     pub(crate) fn sync_file(&self, file: &File, path: &Path) -> Result<(), Error> {
         let synced = self.change(&Op::SyncFile { path }, "sync", path, || file.sync_data());
         synced.inspect_err(|error| self.doubt(error))
+    }
+
+    /// Has the kernel begin to bring these bytes of the file to the disk, and waits for nothing: a sync finds
+    /// less left to do then. Whether they arrive is for that sync to say.
+    ///
+    /// It is advice, for the range that they will not be needed soon, which Linux follows by writing out
+    /// what is not on disk yet; what is on its way stays in memory. Where it is not followed, a sync takes
+    /// longer.
+    #[expect(
+        clippy::unused_self,
+        reason = "all writing of files goes through the disk"
+    )]
+    pub(crate) fn begin_write_back(&self, file: &File, offset: u64, length: u64) {
+        let _ = fadvise(file, offset, NonZeroU64::new(length), Advice::DontNeed);
     }
 
     /// From here on nothing is acknowledged before what is below the root already is on disk: who left it

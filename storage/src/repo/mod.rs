@@ -38,6 +38,7 @@ use crate::oci::{Descriptor, Digest, Manifest, Reference, RepoName, Tag};
 use crate::pool::blocking;
 use crate::record::{Origin, Principal};
 use crate::repo_locks::RepoLocks;
+use crate::upload::Batch;
 use bytes::Bytes;
 
 /// A manifest to be stored.
@@ -157,6 +158,32 @@ impl Repo {
             } else {
                 Ok(None)
             }
+        })
+        .await
+    }
+
+    /// Takes a small blob whole, without an upload, and serves it from now on. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::DigestMismatch`], [`Error::OverQuota`], and the file system's; then nothing is left of it.
+    ///
+    /// # Cancel safety
+    /// Once begun it runs to its end.
+    pub async fn put_blob(&self, digest: Digest, content: Batch) -> Result<(), Error> {
+        self.0.shared.blobs.space().counted().await?;
+        self.run(move |files| {
+            let bytes = content.into_bytes();
+            let actual = Digest::of(digest.algorithm(), &bytes);
+            if actual != digest {
+                return Err(Error::digest_mismatch(digest, actual));
+            }
+            let Shared { links, blobs, .. } = &*files.shared;
+            let _lease = blobs.leases().hold(digest);
+            blobs.put(digest, &bytes)?;
+            links.link(&files.name, digest)?;
+            // Last, as when an upload ends.
+            blobs.promise(digest)?;
+            Ok(())
         })
         .await
     }

@@ -32,7 +32,7 @@ use crate::repo::{AtHand, Memory, Repo, Shared};
 use crate::repo_locks::RepoLocks;
 use crate::root;
 use crate::space::{Space, Usage};
-use crate::upload::{Upload, UploadId, Uploads};
+use crate::upload::{Batch, Upload, UploadId, Uploads};
 use crate::walk;
 
 /// The kernel's name for this boot of the machine.
@@ -176,6 +176,29 @@ impl Store {
     ) -> Result<Upload, Error> {
         self.space().counted().await?;
         self.0.uploads.resume(repository, id, owner).await
+    }
+
+    /// Appends what is the last of an upload and makes all of it the blob `expected`: what
+    /// [`upload`](Self::upload), [`Upload::append`] and [`Upload::commit`] do, in one go. For little, since
+    /// nobody else's work is done meanwhile. How many bytes the blob has.
+    ///
+    /// # Errors
+    /// As those.
+    ///
+    /// # Cancel safety
+    /// A future that is dropped while it waits for another request leaves the session as it was; after
+    /// that it runs to its end.
+    pub async fn finish_upload(
+        &self,
+        repository: &RepoName,
+        id: UploadId,
+        owner: &Principal,
+        last: Batch,
+        expected: Digest,
+    ) -> Result<u64, Error> {
+        self.space().counted().await?;
+        let uploads = &self.0.uploads;
+        uploads.finish(repository, id, owner, last, expected).await
     }
 
     /// Fetches a blob from another registry, or joins whoever does, unless it is here already.

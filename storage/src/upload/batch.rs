@@ -35,6 +35,14 @@ impl Batch {
     pub fn pieces(&self) -> &[Bytes] {
         &self.pieces
     }
+
+    /// All of it in one piece, copied only if it came in several.
+    pub(crate) fn into_bytes(mut self) -> Bytes {
+        match self.pieces.len() {
+            1 => self.pieces.remove(0),
+            _ => self.pieces.concat().into(),
+        }
+    }
 }
 
 impl From<Bytes> for Batch {

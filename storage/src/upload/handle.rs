@@ -138,7 +138,7 @@ impl Upload {
             At::Work(work) => {
                 let (session, appended) = work.await.expect("a batch of an upload does not panic");
                 self.offset = session.offset;
-                self.at = if matches!(appended, Err(Error::Full { .. } | Error::OverQuota { .. })) {
+                self.at = if appended.as_ref().is_err_and(Error::is_for_want_of_room) {
                     blocking(move || session.remove()).await;
                     At::Gone
                 } else {

@@ -17,6 +17,9 @@ use crate::rehash::rehash;
 
 /// A session is synced whenever this many more bytes have come, so that a power cut costs no more.
 const CHECKPOINT: u64 = 64 * 1024 * 1024;
+/// The disk is given so much at a time while more comes, so that a sync, and with it the client at the end
+/// of its push, waits for little.
+const WRITE_BACK: u64 = 8 * 1024 * 1024;
 
 /// The session itself; its methods block.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Session {
     state: State,
     hash: Hasher,
     pub(super) offset: u64,
+    /// How far its bytes were given to the disk.
+    given: u64,
     /// Whether the state on disk says how far it has come.
     saved: bool,
     _guard: Guard<Uuid>,
@@ -50,6 +55,7 @@ impl Session {
             state,
             hash,
             offset,
+            given: offset,
             saved: true,
             _guard: guard,
         }
@@ -58,6 +64,9 @@ impl Session {
     /// Writes and hashes each piece while the processor's caches have it. One that fails leaves those
     /// before it.
     pub(super) fn append(&mut self, batch: &Batch) -> Result<(), Error> {
+        if batch.is_empty() {
+            return Ok(());
+        }
         self.saved = false;
         let Self {
             ground,
@@ -79,6 +88,10 @@ impl Session {
         space.fill(&files.data, batch.len() as u64, write)?;
         if self.offset - self.state.synced >= CHECKPOINT {
             self.checkpoint()?;
+        } else if self.offset - self.given >= WRITE_BACK {
+            let disk = &self.ground.disk;
+            disk.begin_write_back(&self.file, self.given, self.offset - self.given);
+            self.given = self.offset;
         }
         Ok(())
     }
@@ -86,6 +99,7 @@ impl Session {
     /// Brings what has come to disk, so that a power cut leaves it.
     fn checkpoint(&mut self) -> Result<(), Error> {
         self.ground.disk.sync_file(&self.file, &self.files.data)?;
+        self.given = self.offset;
         self.state.synced = self.offset;
         self.describe();
         self.files.save_checkpoint(&self.ground.disk, &self.state)?;
@@ -112,6 +126,7 @@ impl Session {
         self.hash = self.rehash(self.hash.algorithm(), length)?;
         self.ground.cut(&self.file, &self.files, length)?;
         self.offset = length;
+        self.given = self.given.min(length);
         if self.state.synced > length {
             self.checkpoint()
         } else {

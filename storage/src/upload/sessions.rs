@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tracing::warn;
 use uuid::Uuid;
 
+use super::batch::Batch;
 use super::ground::Ground;
 use super::handle::Upload;
 use super::id::UploadId;
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::link::Links;
 use crate::lock::{Guard, Locks};
-use crate::oci::{Algorithm, Hasher, RepoName};
+use crate::oci::{Algorithm, Digest, Hasher, RepoName};
 use crate::pool::blocking;
 use crate::record::Principal;
 use crate::walk;
@@ -105,12 +106,45 @@ impl Uploads {
         id: UploadId,
         owner: &Principal,
     ) -> Result<Upload, Error> {
+        let loaded = self.with(repository, id, owner, Ok).await;
+        Ok(Upload::new(id, loaded?))
+    }
+
+    /// As taking the session, appending the batch and making all of it the blob `expected`, without a way
+    /// back to the caller between.
+    pub(crate) async fn finish(
+        &self,
+        repository: &RepoName,
+        id: UploadId,
+        owner: &Principal,
+        batch: Batch,
+        expected: Digest,
+    ) -> Result<u64, Error> {
+        let finish = move |mut session: Session| match session.append(&batch) {
+            Ok(()) => session.commit(expected),
+            Err(error) => {
+                if error.is_for_want_of_room() {
+                    session.remove();
+                }
+                Err(error)
+            }
+        };
+        self.with(repository, id, owner, finish).await
+    }
+
+    /// Does something with the session on the blocking pool, as the only one.
+    async fn with<T: Send + 'static>(
+        &self,
+        repository: &RepoName,
+        id: UploadId,
+        owner: &Principal,
+        work: impl FnOnce(Session) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let guard = tokio::time::timeout(BUSY_WAIT, self.locks.lock(&id.0))
             .await
             .map_err(|_| Error::UploadBusy)?;
         let (uploads, repository, owner) = (self.clone(), repository.clone(), owner.clone());
-        let session = blocking(move || uploads.load(&repository, id, &owner, guard)).await?;
-        Ok(Upload::new(id, session))
+        blocking(move || work(uploads.load(&repository, id, &owner, guard)?)).await
     }
 
     fn load(

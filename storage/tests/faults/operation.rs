@@ -11,6 +11,8 @@ use roadstead_storage::{Error, Fetch, FetchWriter, ScrubOptions, Store, Target, 
 use crate::common::{alice, image, repo, sha256, tag, try_put};
 use crate::lab::{BEGUN, LAYER, Lab, Scene, plain, referrer};
 
+/// What the upload of the scene becomes when more comes with its end.
+const FINISHED: &[u8] = b"begun and finished";
 /// What another registry has.
 const FETCHED: &[u8] = b"fetched";
 
@@ -32,12 +34,14 @@ pub(crate) enum Operation {
     Fetch,
     FetchOn,
     Finish,
+    FinishAtOnce,
     Head,
     Mount,
     MoveTag,
     Open,
     Push,
     PushAgain,
+    PutBlob,
     PutByDigest,
     PutReferrer,
     PutTags,
@@ -49,7 +53,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::Append,
         Self::BackUpAgain,
         Self::BackUpAnew,
@@ -65,12 +69,14 @@ impl Operation {
         Self::Fetch,
         Self::FetchOn,
         Self::Finish,
+        Self::FinishAtOnce,
         Self::Head,
         Self::Mount,
         Self::MoveTag,
         Self::Open,
         Self::Push,
         Self::PushAgain,
+        Self::PutBlob,
         Self::PutByDigest,
         Self::PutReferrer,
         Self::PutTags,
@@ -131,6 +137,9 @@ impl Operation {
     pub(crate) async fn run_again(self, lab: &mut Lab) -> Result<(), Error> {
         match self.run(lab).await {
             Err(Error::UploadUnknown) if self == Self::Finish => push(lab.store(), BEGUN).await,
+            Err(Error::UploadUnknown) if self == Self::FinishAtOnce => {
+                push(lab.store(), FINISHED).await
+            }
             Err(Error::UploadUnknown) => Ok(()),
             // The blob was there before what failed.
             Err(Error::FetchInterrupted) => {
@@ -171,11 +180,16 @@ impl Operation {
             Self::DeleteTag => a.delete_tag(&tag("v1")).await.map(drop),
             Self::Fetch | Self::FetchOn => fetch(store).await,
             Self::Finish => resume(lab).await?.commit(sha256(BEGUN)).await.map(drop),
+            Self::FinishAtOnce => finish(lab).await,
             Self::Head => a.blob_size(sha256(LAYER)).await.map(drop),
             Self::Mount => c.mount(sha256(LAYER), &repo("a")).await.map(drop),
             Self::MoveTag => put(store, &plain(), &["sig"]).await,
             Self::Push => push(store, b"new").await,
             Self::PushAgain => push(store, LAYER).await,
+            Self::PutBlob => {
+                let bytes = Bytes::from_static(b"new");
+                c.put_blob(sha256(b"new"), bytes.into()).await
+            }
             Self::PutByDigest => put(store, &image(LAYER, &[], ""), &[]).await,
             Self::PutReferrer => put(store, &referrer("second"), &[]).await,
             Self::PutTags => put(store, &referrer("second"), &["new", "latest"]).await,
@@ -230,6 +244,15 @@ async fn push(store: &Store, bytes: &'static [u8]) -> Result<(), Error> {
     let mut upload = store.upload(&repo("c"), id, &alice()).await?;
     upload.append(Bytes::from_static(bytes)).await?;
     upload.commit(sha256(bytes)).await.map(drop)
+}
+
+/// Ends the upload of the scene with what is missing of it.
+async fn finish(lab: &Lab) -> Result<(), Error> {
+    let id = lab.upload.expect("the scene has an upload");
+    let last = Bytes::from_static(&FINISHED[BEGUN.len()..]).into();
+    let (there, by, digest) = (repo("c"), alice(), sha256(FINISHED));
+    let finished = lab.store().finish_upload(&there, id, &by, last, digest);
+    finished.await.map(drop)
 }
 
 /// Goes on with the upload of the scene, by one byte.
