@@ -183,7 +183,7 @@ impl Store {
     /// nobody else's work is done meanwhile. How many bytes the blob has.
     ///
     /// # Errors
-    /// As those.
+    /// As those; where the upload is kept, it is as it was before.
     ///
     /// # Cancel safety
     /// A future that is dropped while it waits for another request leaves the session as it was; after

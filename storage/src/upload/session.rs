@@ -134,21 +134,45 @@ impl Session {
         }
     }
 
-    pub(super) fn commit(mut self, expected: Digest) -> Result<u64, Error> {
+    pub(super) fn commit(self, expected: Digest) -> Result<u64, Error> {
+        self.finish(&Batch::default(), expected)
+    }
+
+    /// Appends the last bytes, and commits. Where the session is kept after a failure, it is as it was
+    /// before: who comes again brings the same bytes again.
+    pub(super) fn finish(mut self, last: &Batch, expected: Digest) -> Result<u64, Error> {
+        let before = self.offset;
+        let ended = self.append(last).and_then(|()| self.end(expected));
+        if matches!(ended, Err(Error::Io { .. } | Error::ReadOnly { .. })) {
+            self.take_back(before);
+        } else {
+            self.remove();
+        }
+        ended
+    }
+
+    fn end(&mut self, expected: Digest) -> Result<u64, Error> {
         let actual = if expected.algorithm() == self.hash.algorithm() {
             self.hash.clone().finish()
         } else {
             self.rehash(expected.algorithm(), self.offset)?.finish()
         };
-        if actual != expected {
-            self.remove();
-            return Err(Error::digest_mismatch(expected, actual));
+        if actual == expected {
+            self.keep(expected)
+        } else {
+            Err(Error::digest_mismatch(expected, actual))
         }
-        let kept = self.keep(expected);
-        if !matches!(kept, Err(Error::Io { .. } | Error::ReadOnly { .. })) {
-            self.remove();
+    }
+
+    /// Cuts what came after `before`. Not once the file has the name of a blob, which other requests may
+    /// have seen: then there is no session any more.
+    fn take_back(&mut self, before: u64) {
+        if self.offset > before
+            && self.files.data.exists()
+            && let Err(error) = self.truncate(before)
+        {
+            warn!(%error, "The last bytes of an upload are not taken back");
         }
-        kept
     }
 
     /// Makes the bytes a blob that the repository holds.

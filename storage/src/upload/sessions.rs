@@ -120,15 +120,7 @@ impl Uploads {
         batch: Batch,
         expected: Digest,
     ) -> Result<u64, Error> {
-        let finish = move |mut session: Session| match session.append(&batch) {
-            Ok(()) => session.commit(expected),
-            Err(error) => {
-                if error.is_for_want_of_room() {
-                    session.remove();
-                }
-                Err(error)
-            }
-        };
+        let finish = move |session: Session| session.finish(&batch, expected);
         self.with(repository, id, owner, finish).await
     }
 
