@@ -21,7 +21,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::jobs::JobCounts;
 use self::requests::Requests;
@@ -51,17 +54,15 @@ pub(crate) enum LogFormat {
 /// # Errors
 /// When the filter is none. A process that logs already keeps doing so.
 pub(crate) fn log(filter: Option<&str>, format: LogFormat) -> Result<(), InvalidFilter> {
-    let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER));
-    let filter = filter.map_err(|source| InvalidFilter {
-        source: Box::new(source),
-    })?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr);
+    let filter: Targets = filter.unwrap_or(DEFAULT_FILTER).parse()?;
+    let filtered = tracing_subscriber::registry().with(filter);
+    let lines = layer().with_writer(stderr);
     // An error means that this process has a subscriber already, as a second test in it would.
     let _ = match format {
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
-        LogFormat::Text => lines.with_ansi(stderr().is_terminal()).try_init(),
+        LogFormat::Json => filtered.with(lines.json().flatten_event(true)).try_init(),
+        LogFormat::Text => filtered
+            .with(lines.with_ansi(stderr().is_terminal()))
+            .try_init(),
     };
     Ok(())
 }
@@ -69,9 +70,7 @@ pub(crate) fn log(filter: Option<&str>, format: LogFormat) -> Result<(), Invalid
 /// `ROADSTEAD_LOG` is no filter.
 #[derive(Debug, Error)]
 #[error("ROADSTEAD_LOG is not a log filter")]
-pub(crate) struct InvalidFilter {
-    source: Box<dyn std::error::Error + Send + Sync>,
-}
+pub(crate) struct InvalidFilter(#[from] ParseError);
 
 /// The numbers of this process. Clones count into the same ones.
 #[derive(Debug, Clone)]

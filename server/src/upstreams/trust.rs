@@ -84,24 +84,29 @@ impl ReleaseTrust {
         });
     }
 
-    /// Reads the files that the configuration names, and lets them count from now on.
+    /// Reads the files that the configuration names, and lets them count from now on. Where it names
+    /// nothing there is nothing to refuse: what is carried takes memory only once somebody asks.
     ///
     /// # Errors
     /// Names the file that cannot be used; then the old ones stay.
     pub(crate) fn reload(&self, release: &Release) -> Result<(), Untrustworthy> {
-        self.read(release).map(drop)
-    }
-
-    fn read(&self, release: &Release) -> Result<Trust, Untrustworthy> {
-        let trust = Trust {
-            keyring: Arc::new(configured_keys(release)?),
-            stores: self.on_web(configured_stores(release))?.into(),
+        let trust = if *release == Release::default() {
+            None
+        } else {
+            Some(self.read(release)?)
         };
         self.know(Known {
             release: release.clone(),
-            trust: Some(trust.clone()),
+            trust,
         });
-        Ok(trust)
+        Ok(())
+    }
+
+    fn read(&self, release: &Release) -> Result<Trust, Untrustworthy> {
+        Ok(Trust {
+            keyring: Arc::new(configured_keys(release)?),
+            stores: self.on_web(configured_stores(release))?.into(),
+        })
     }
 
     /// By what a release is judged for a command that brings this along.
@@ -139,7 +144,17 @@ impl ReleaseTrust {
     pub(crate) fn configured(&self) -> Result<Trust, Untrustworthy> {
         let known = self.0.known.read();
         let Known { release, trust } = known.unwrap_or_else(PoisonError::into_inner).clone();
-        trust.map_or_else(|| self.read(&release), Ok)
+        if let Some(trust) = trust {
+            return Ok(trust);
+        }
+        let trust = self.read(&release)?;
+        let known = self.0.known.write();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        // Another configuration may have come to count meanwhile, and it is not for this one to replace it.
+        if known.release == release {
+            known.trust = Some(trust.clone());
+        }
+        Ok(trust)
     }
 
     fn know(&self, known: Known) {
@@ -273,6 +288,15 @@ IyF/KJfGsLKnHpMAvPXJcbAchGXfRKAxH/XRnJs+yAs=
         fs::remove_file(&file).unwrap();
         let refused = trust.configured().map(drop).unwrap_err();
         assert!(chain(&refused).to_string().contains("key.asc"));
+    }
+
+    #[test]
+    fn what_is_carried_is_read_once_and_only_when_somebody_asks() {
+        let trust = new();
+        trust.reload(&Release::default()).unwrap();
+        assert!(trust.0.known.read().unwrap().trust.is_none());
+        let (first, second) = (trust.configured().unwrap(), trust.configured().unwrap());
+        assert!(Arc::ptr_eq(&first.keyring, &second.keyring));
     }
 
     #[test]

@@ -71,7 +71,9 @@ impl Place {
     }
 }
 
+// Only what was asked for is built: the rest would stay in the memory of a server for nothing.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
     #[command(about = "Run the registry\n$ roadstead serve --name registry.example.com")]
     Serve(Serve),
