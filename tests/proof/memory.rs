@@ -11,7 +11,7 @@ const GIB: u64 = 1024 * MIB;
 /// What it may take at most, whatever it does.
 const BUSY: u64 = 64 * MIB;
 /// What it may take when nobody asks for anything.
-const IDLE: u64 = 18 * MIB;
+const IDLE: u64 = 20 * MIB;
 /// Transfers at once.
 const MANY: u64 = 8;
 
