@@ -1,5 +1,6 @@
 //! Many connections that ask for one small thing again and again, each as soon as it has its answer.
 
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,14 +10,13 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::sleep_until;
 use tokio_rustls::TlsConnector;
 
 use crate::sample::{Sample, Watch};
 use crate::target::{Target, loopback};
 use crate::wire::{get, parse};
 
-/// How long the crowd asks before it is measured.
+/// How long the crowd asks before it is measured, at least.
 const WARM_UP: Duration = Duration::from_millis(200);
 
 /// The largest answer, with its head.
@@ -25,8 +25,8 @@ const ANSWER: usize = 32 * 1024;
 /// How long each answer took, in seconds.
 type Latencies = Vec<f32>;
 
-/// Asks for `path` over this many connections at once for as long as `window`. What begins within it
-/// counts, and the measurement lasts until all of that has been answered.
+/// Asks for `path` over this many connections at once for as long as `window`, once each of them has had
+/// an answer. What begins within it counts, and the measurement lasts until all of that has been answered.
 pub(crate) fn ask(target: &Target, path: &str, connections: usize, window: Duration) -> Sample {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime for the clients");
@@ -36,21 +36,67 @@ pub(crate) fn ask(target: &Target, path: &str, connections: usize, window: Durat
         for _ in 0..connections {
             streams.push(connect(target).await.expect("connect to a contestant"));
         }
-        let begin = Instant::now() + WARM_UP;
-        let end = begin + window;
+        let pace = Rc::new(Pace::new(target.pid, connections, window));
         let asking = streams.into_iter().map(|stream| {
             let asker = Asker::new(stream, Rc::clone(&request));
-            spawn_local(asker.ask(begin, end))
+            spawn_local(asker.ask(Rc::clone(&pace)))
         });
         let asking: Vec<_> = asking.collect();
-        sleep_until(begin.into()).await;
-        let watch = Watch::begin(target.pid);
         let mut latencies = Latencies::new();
         for asked in asking {
             latencies.extend(asked.await.expect("a client does not fail"));
         }
-        watch.end().of_requests(latencies)
+        pace.watch().end().of_requests(latencies)
     })
+}
+
+/// When asking counts: shared by the crowd, which runs on one thread.
+struct Pace {
+    pid: u32,
+    window: Duration,
+    /// Not before this.
+    earliest: Instant,
+    /// How many have had no answer yet. A server that works on all of a large crowd at once answers
+    /// nobody for longer than the whole window.
+    waiting: Cell<usize>,
+    begun: Cell<Option<Instant>>,
+    watch: Cell<Option<Watch>>,
+}
+
+impl Pace {
+    fn new(pid: u32, connections: usize, window: Duration) -> Self {
+        Self {
+            pid,
+            window,
+            earliest: Instant::now() + WARM_UP,
+            waiting: Cell::new(connections),
+            begun: Cell::new(None),
+            watch: Cell::new(None),
+        }
+    }
+
+    /// Somebody had the first answer.
+    fn arrive(&self) {
+        self.waiting.set(self.waiting.get() - 1);
+    }
+
+    /// Whether what is asked at `now` counts; the first time that it does, watching begins.
+    fn counts(&self, now: Instant) -> bool {
+        if self.begun.get().is_none() && self.waiting.get() == 0 && now >= self.earliest {
+            self.watch.set(Some(Watch::begin(self.pid)));
+            self.begun.set(Some(now));
+        }
+        self.begun.get().is_some()
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let begun = self.begun.get();
+        begun.is_some_and(|begun| now >= begun + self.window)
+    }
+
+    fn watch(&self) -> Watch {
+        self.watch.take().expect("nobody ends before it began")
+    }
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Unpin {}
@@ -95,18 +141,24 @@ impl Asker {
         }
     }
 
-    async fn ask(mut self, begin: Instant, end: Instant) -> Latencies {
+    async fn ask(mut self, pace: Rc<Pace>) -> Latencies {
         let mut latencies = Latencies::new();
+        let mut is_first = true;
         loop {
             let asked = Instant::now();
-            if asked >= end {
+            if pace.is_over(asked) {
                 return latencies;
             }
+            let counts = pace.counts(asked);
             let sent = self.stream.write_all(&self.request).await;
             sent.expect("a contestant listens");
             self.answer().await;
-            if asked >= begin {
+            if counts {
                 latencies.push(asked.elapsed().as_secs_f32());
+            }
+            if is_first {
+                pace.arrive();
+                is_first = false;
             }
         }
     }
