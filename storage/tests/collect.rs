@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use common::{Fixture, alice, files_below, image, push_blob, put, repo, sha256, tag};
+use common::{
+    Fixture, alice, begin, files_below, image, leave, push_blob, put, repo, resume, sha256, tag,
+};
 use roadstead_storage::oci::{Algorithm, Reference};
 use roadstead_storage::{Clock, Collected, Error, Store};
 
@@ -193,20 +195,12 @@ async fn an_unreadable_manifest_stops_the_collection_before_anything_is_touched(
 async fn an_upload_that_nobody_goes_on_with_is_given_up_after_a_day() {
     let (it, ahead) = with_clock().await;
     let name = repo("a");
-    let id = it
-        .store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
+    let id = begin(&it.store, &name).await;
     ahead.store(DAY / 2, Ordering::Relaxed);
     assert_eq!(collect(&it.store).await.uploads, 0);
     // One that a request holds is in use, whatever its age.
     ahead.store(2 * DAY, Ordering::Relaxed);
-    let held = it
-        .store
-        .upload(&name, id, &alice())
-        .await
-        .expect("is there");
+    let held = resume(&it.store, &name, id).await;
     assert_eq!(collect(&it.store).await.uploads, 0);
     held.suspend().await.expect("is kept");
     ahead.store(4 * DAY, Ordering::Relaxed);
@@ -335,18 +329,9 @@ async fn pushes_under_a_collection_without_grace_leave_nothing_dangling() {
 async fn a_blob_whose_bytes_came_long_before_its_commit_is_promised_by_the_commit() {
     let (it, ahead) = with_clock().await;
     let name = repo("a");
-    let id = it
-        .store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
-    let upload = it.store.upload(&name, id, &alice()).await;
-    let mut upload = upload.expect("is there");
-    upload.append("slow").await.expect("takes bytes");
-    upload.suspend().await.expect("is kept");
+    let id = leave(&it.store, &name, b"slow").await;
     ahead.store(DAY / 2, Ordering::Relaxed);
-    let upload = it.store.upload(&name, id, &alice()).await;
-    let upload = upload.expect("is there");
+    let upload = resume(&it.store, &name, id).await;
     upload.commit(sha256(b"slow")).await.expect("commits");
     let collected = collect(&it.store).await;
     assert_eq!((collected.blobs, collected.young), (0, 1));

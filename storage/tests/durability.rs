@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use common::{alice, image, push_blob, put, repo, sha256, tag, try_put};
+use common::{alice, begin, image, push_blob, put, repo, resume, sha256, tag, try_put};
 use roadstead_storage::oci::{Algorithm, Reference};
 use roadstead_storage::{Config, Error, Hook, Op, Store};
 
@@ -99,10 +99,7 @@ async fn everything_acknowledged_is_synced_before_the_answer() {
         .await
         .expect("is put");
     clean("short blob");
-    let id = store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
+    let id = begin(&store, &name).await;
     let last = Bytes::from_static(b"all of it");
     store
         .finish_upload(&name, id, &alice(), last.clone().into(), sha256(&last))
@@ -255,11 +252,8 @@ async fn a_full_disk_fails_the_upload_frees_its_space_and_nothing_else() {
     )
     .await;
     let name = repo("a");
-    let id = store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
-    let mut upload = store.upload(&name, id, &alice()).await.expect("is there");
+    let id = begin(&store, &name).await;
+    let mut upload = resume(&store, &name, id).await;
     upload
         .append(Bytes::from(vec![1; 60_000]))
         .await

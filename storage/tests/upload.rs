@@ -3,7 +3,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::{Fixture, alice, edit_record, files_below, repo, sha256};
+use common::{Fixture, alice, begin, edit_record, files_below, leave, repo, resume, sha256};
 use roadstead_storage::oci::{Algorithm, Digest};
 use roadstead_storage::{Config, Error, Principal, Store};
 
@@ -32,13 +32,9 @@ async fn an_upload_goes_on_after_the_process_was_killed() {
     let mut it = Fixture::new().await;
     let name = repo("a");
     let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
-    let id = it
-        .store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
+    let id = begin(&it.store, &name).await;
     for part in content.chunks(70_001) {
-        let mut upload = it.store.upload(&name, id, &alice()).await.expect("resumes");
+        let mut upload = resume(&it.store, &name, id).await;
         let before = upload.offset();
         upload
             .append(Bytes::copy_from_slice(part))
@@ -48,7 +44,7 @@ async fn an_upload_goes_on_after_the_process_was_killed() {
         assert_eq!(reached, before + part.len() as u64);
         it = it.reopen().await;
     }
-    let upload = it.store.upload(&name, id, &alice()).await.expect("resumes");
+    let upload = resume(&it.store, &name, id).await;
     let size = upload.commit(sha256(&content)).await.expect("commits");
     assert_eq!(size, content.len() as u64);
 }
@@ -57,22 +53,14 @@ async fn an_upload_goes_on_after_the_process_was_killed() {
 async fn bytes_that_came_before_the_client_was_lost_are_kept() {
     let it = Fixture::new().await;
     let name = repo("a");
-    let id = it
-        .store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
-    let mut upload = it
-        .store
-        .upload(&name, id, &alice())
-        .await
-        .expect("is there");
+    let id = begin(&it.store, &name).await;
+    let mut upload = resume(&it.store, &name, id).await;
     upload
         .append(Bytes::from_static(b"hello "))
         .await
         .expect("takes bytes");
     drop(upload);
-    let mut upload = it.store.upload(&name, id, &alice()).await.expect("resumes");
+    let mut upload = resume(&it.store, &name, id).await;
     assert_eq!(upload.offset(), 6);
     upload
         .append(Bytes::from_static(b"world"))
@@ -88,17 +76,9 @@ async fn bytes_that_came_before_the_client_was_lost_are_kept() {
 async fn after_a_power_cut_only_synced_bytes_are_believed() {
     let it = Fixture::new().await;
     let name = repo("a");
-    let id = it
-        .store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
+    let id = begin(&it.store, &name).await;
     let batch = Bytes::from(vec![7; 1024 * 1024]);
-    let mut upload = it
-        .store
-        .upload(&name, id, &alice())
-        .await
-        .expect("is there");
+    let mut upload = resume(&it.store, &name, id).await;
     for _ in 0..65 {
         upload.append(batch.clone()).await.expect("takes bytes");
     }
@@ -110,7 +90,7 @@ async fn after_a_power_cut_only_synced_bytes_are_believed() {
     let rebooted = edit_record(&written, boot.trim(), "another boot");
     std::fs::write(&state, rebooted).expect("can be written");
 
-    let mut upload = it.store.upload(&name, id, &alice()).await.expect("resumes");
+    let mut upload = resume(&it.store, &name, id).await;
     assert_eq!(upload.offset(), 64 << 20);
     upload.append(batch).await.expect("takes bytes");
     upload
@@ -123,16 +103,8 @@ async fn after_a_power_cut_only_synced_bytes_are_believed() {
 async fn commit_refuses_a_wrong_digest_and_keeps_nothing() {
     let it = Fixture::new().await;
     let name = repo("a");
-    let id = it
-        .store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
-    let mut upload = it
-        .store
-        .upload(&name, id, &alice())
-        .await
-        .expect("is there");
+    let id = begin(&it.store, &name).await;
+    let mut upload = resume(&it.store, &name, id).await;
     upload
         .append(Bytes::from_static(b"x"))
         .await
@@ -153,18 +125,7 @@ async fn a_blob_that_comes_with_the_end_of_its_upload_is_the_same_as_one_that_ca
     let it = Fixture::new().await;
     let name = repo("a");
     for (before, last) in [("", "all"), ("all", ""), ("be", "gun"), ("", "")] {
-        let id = it
-            .store
-            .begin_upload(&name, &alice(), Algorithm::Sha256)
-            .await
-            .expect("begins");
-        let mut upload = it
-            .store
-            .upload(&name, id, &alice())
-            .await
-            .expect("is there");
-        upload.append(before).await.expect("takes bytes");
-        upload.suspend().await.expect("is kept");
+        let id = leave(&it.store, &name, before.as_bytes()).await;
         let content = [before, last].concat();
         let digest = sha256(content.as_bytes());
         let others = it
@@ -226,11 +187,7 @@ async fn a_digest_of_the_other_algorithm_is_computed_at_the_end() {
             .begin_upload(&name, &alice(), announced)
             .await
             .expect("begins");
-        let mut upload = it
-            .store
-            .upload(&name, id, &alice())
-            .await
-            .expect("is there");
+        let mut upload = resume(&it.store, &name, id).await;
         upload.append(content.clone()).await.expect("takes bytes");
         let digest = Digest::of(closing, &content);
         upload.commit(digest).await.expect("commits");
@@ -248,11 +205,7 @@ async fn a_digest_of_the_other_algorithm_is_computed_at_the_end() {
 #[tokio::test]
 async fn an_upload_is_nobody_elses() {
     let it = Fixture::new().await;
-    let id = it
-        .store
-        .begin_upload(&repo("a"), &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
+    let id = begin(&it.store, &repo("a")).await;
     for (name, owner) in [("a", "mallory"), ("b", "alice")] {
         let refused = it
             .store
@@ -267,16 +220,8 @@ async fn an_upload_is_nobody_elses() {
 async fn a_chunk_can_be_taken_back() {
     let it = Fixture::new().await;
     let name = repo("a");
-    let id = it
-        .store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
-    let mut upload = it
-        .store
-        .upload(&name, id, &alice())
-        .await
-        .expect("is there");
+    let id = begin(&it.store, &name).await;
+    let mut upload = resume(&it.store, &name, id).await;
     upload
         .append(Bytes::from_static(b"good"))
         .await
@@ -297,16 +242,8 @@ async fn a_chunk_can_be_taken_back() {
 #[tokio::test]
 async fn a_cancelled_upload_leaves_nothing() {
     let it = Fixture::new().await;
-    let id = it
-        .store
-        .begin_upload(&repo("a"), &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
-    let mut upload = it
-        .store
-        .upload(&repo("a"), id, &alice())
-        .await
-        .expect("is there");
+    let id = begin(&it.store, &repo("a")).await;
+    let mut upload = resume(&it.store, &repo("a"), id).await;
     upload
         .append(Bytes::from_static(b"x"))
         .await
@@ -325,11 +262,7 @@ async fn a_cancelled_upload_leaves_nothing() {
 #[tokio::test]
 async fn a_damaged_state_is_an_unknown_upload() {
     let it = Fixture::new().await;
-    let id = it
-        .store
-        .begin_upload(&repo("a"), &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
+    let id = begin(&it.store, &repo("a")).await;
     let state = it.root().join("uploads").join(id.to_string()).join("state");
     std::fs::write(&state, "torn").expect("can be written");
     let refused = it.store.upload(&repo("a"), id, &alice()).await;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use roadstead_storage::oci::{Algorithm, Digest, Manifest, MediaType, RepoName, Tag};
-use roadstead_storage::{Config, Origin, Principal, Put, PutOutcome, Store};
+use roadstead_storage::{Config, Origin, Principal, Put, PutOutcome, Store, Upload, UploadId};
 
 /// A store and the directory it lies in.
 pub(crate) struct Fixture {
@@ -60,14 +60,40 @@ pub(crate) fn sha256(bytes: &[u8]) -> Digest {
     Digest::of(Algorithm::Sha256, bytes)
 }
 
+/// Begins an upload of Alice's.
+pub(crate) async fn begin(store: &Store, name: &RepoName) -> UploadId {
+    let begun = store.begin_upload(name, &alice(), Algorithm::Sha256).await;
+    begun.expect("begins")
+}
+
+/// Takes up an upload of Alice's again.
+pub(crate) async fn resume(store: &Store, name: &RepoName, id: UploadId) -> Upload {
+    let upload = store.upload(name, id, &alice()).await;
+    upload.expect("is there")
+}
+
+/// Begins an upload of Alice's, and leaves it with these bytes.
+pub(crate) async fn leave(store: &Store, name: &RepoName, bytes: &[u8]) -> UploadId {
+    let id = begin(store, name).await;
+    append(store, name, id, bytes).await;
+    id
+}
+
+/// Goes on with an upload of Alice's, and leaves it.
+pub(crate) async fn append(store: &Store, name: &RepoName, id: UploadId, bytes: &[u8]) {
+    let mut upload = resume(store, name, id).await;
+    upload
+        .append(Bytes::copy_from_slice(bytes))
+        .await
+        .expect("takes bytes");
+    upload.suspend().await.expect("is kept");
+}
+
 /// Uploads a blob in one piece.
 pub(crate) async fn push_blob(store: &Store, name: &RepoName, bytes: &[u8]) -> Digest {
     let digest = sha256(bytes);
-    let id = store
-        .begin_upload(name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
-    let mut upload = store.upload(name, id, &alice()).await.expect("is there");
+    let id = begin(store, name).await;
+    let mut upload = resume(store, name, id).await;
     upload
         .append(Bytes::copy_from_slice(bytes))
         .await

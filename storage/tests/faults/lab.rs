@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use roadstead_storage::oci::{Algorithm, Manifest};
 use roadstead_storage::{Clock, Config, Error, Hook, KeepFree, Store, UploadId};
 
-use crate::common::{alice, edit_record, image, push_blob, put, repo, sha256};
+use crate::common::{edit_record, image, leave, push_blob, put, repo, sha256};
 use crate::descriptor;
 use crate::fault::Injector;
 
@@ -66,7 +65,7 @@ impl Lab {
                 Scene::AlmostCheckpoint => vec![0; CHECKPOINT - 1],
                 _ => BEGUN.to_vec(),
             };
-            lab.upload = Some(begin_upload(lab.store(), begun.into()).await);
+            lab.upload = Some(leave(lab.store(), &repo("c"), &begun).await);
             lab.store.take().expect("it is open").close().await;
             if scene == Scene::Damaged {
                 damage(&lab.root());
@@ -159,19 +158,6 @@ pub(crate) fn referrer(mark: &str) -> Manifest {
         plain().media_type()
     );
     image(b"config", &[], &subject)
-}
-
-/// Begins an upload into `c` and leaves it.
-async fn begin_upload(store: &Store, bytes: Bytes) -> UploadId {
-    let name = repo("c");
-    let id = store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
-    let mut upload = store.upload(&name, id, &alice()).await.expect("is there");
-    upload.append(bytes).await.expect("takes bytes");
-    upload.suspend().await.expect("is kept");
-    id
 }
 
 async fn populate(store: &Store, copy: &Path) {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use roadstead_storage::oci::{Algorithm, Digest, Manifest};
 use roadstead_storage::{Origin, Put, Store, UploadId};
 
-use crate::common::{alice, repo, sha256, tag};
+use crate::common::{alice, append, begin, repo, resume, sha256, tag};
 use crate::disk_model::Recorder;
 use crate::facts::{Fact, Facts};
 
@@ -44,25 +44,13 @@ impl Script {
     }
 
     pub(crate) async fn begin(&mut self, name: &'static str) -> UploadId {
-        let begun = self
-            .store
-            .begin_upload(&repo(name), &alice(), Algorithm::Sha256)
-            .await;
+        let id = begin(&self.store, &repo(name)).await;
         self.acknowledge();
-        begun.expect("begins")
+        id
     }
 
     pub(crate) async fn append(&mut self, name: &'static str, id: UploadId, bytes: &[u8]) {
-        let mut upload = self
-            .store
-            .upload(&repo(name), id, &alice())
-            .await
-            .expect("is there");
-        upload
-            .append(Bytes::copy_from_slice(bytes))
-            .await
-            .expect("takes bytes");
-        upload.suspend().await.expect("is kept");
+        append(&self.store, &repo(name), id, bytes).await;
         self.acknowledge();
     }
 
@@ -72,11 +60,7 @@ impl Script {
             self.append(name, id, part).await;
         }
         let digest = sha256(&parts.concat());
-        let upload = self
-            .store
-            .upload(&repo(name), id, &alice())
-            .await
-            .expect("is there");
+        let upload = resume(&self.store, &repo(name), id).await;
         upload.commit(digest).await.expect("commits");
         self.facts.insert(Fact::Blob(name, digest), digest);
         self.acknowledge();

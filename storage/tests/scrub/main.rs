@@ -12,8 +12,7 @@ mod running;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use common::{alice, repo};
+use common::{leave, repo};
 use roadstead_storage::oci::{Algorithm, Digest, Manifest, MediaType, Reference};
 use roadstead_storage::{Outcome, Problem, ScrubOptions, Scrubbed, Store, UploadId};
 
@@ -82,16 +81,5 @@ pub(crate) fn about(subject: &Manifest) -> String {
 
 /// An upload into the repository `up`, at rest.
 pub(crate) async fn begin_upload(store: &Store, bytes: &[u8]) -> UploadId {
-    let name = repo("up");
-    let id = store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
-    let mut upload = store.upload(&name, id, &alice()).await.expect("is there");
-    upload
-        .append(Bytes::copy_from_slice(bytes))
-        .await
-        .expect("takes bytes");
-    upload.suspend().await.expect("is kept");
-    id
+    leave(store, &repo("up"), bytes).await
 }

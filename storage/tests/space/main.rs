@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use common::{Fixture, alice, files_below, image, push_blob, put, repo, sha256, tag, try_put};
+use common::{
+    Fixture, alice, files_below, image, leave, push_blob, put, repo, resume, sha256, tag, try_put,
+};
 use roadstead_storage::oci::{Algorithm, Digest, RepoName};
 use roadstead_storage::{Clock, Config, Error, Hook, KeepFree, Limit, Op, Store};
 
@@ -138,21 +140,7 @@ async fn what_was_there_before_a_restart_counts() {
     let it = Fixture::new().await;
     let name = repo("a");
     push_blob(&it.store, &name, &vec![1; 30 * KIB]).await;
-    let id = it
-        .store
-        .begin_upload(&name, &alice(), Algorithm::Sha256)
-        .await
-        .expect("begins");
-    let mut upload = it
-        .store
-        .upload(&name, id, &alice())
-        .await
-        .expect("is there");
-    upload
-        .append(Bytes::from(vec![2; 5 * KIB]))
-        .await
-        .expect("takes bytes");
-    upload.suspend().await.expect("is kept");
+    let id = leave(&it.store, &name, &vec![2; 5 * KIB]).await;
     let Fixture { dir, store } = it;
     drop(store);
 
@@ -161,7 +149,7 @@ async fn what_was_there_before_a_restart_counts() {
     let store = Store::open(config).await.expect("opens again");
     is_refused(&try_push(&store, &name, &vec![3; 6 * KIB]).await);
     assert_eq!(used(&store).await, 35 * KIB as u64);
-    let upload = store.upload(&name, id, &alice()).await.expect("is there");
+    let upload = resume(&store, &name, id).await;
     upload.cancel().await.expect("is given up");
     push_blob(&store, &name, &vec![3; 10 * KIB]).await;
 }
