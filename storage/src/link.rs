@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::blob::Blobs;
 use crate::cached;
 use crate::disk::Disk;
 use crate::error::Error;
@@ -18,14 +19,16 @@ pub(crate) struct Links {
     disk: Arc<Disk>,
     layout: Layout,
     index: Arc<Index>,
+    blobs: Blobs,
 }
 
 impl Links {
-    pub(crate) fn new(disk: Arc<Disk>, layout: Layout, index: Arc<Index>) -> Self {
+    pub(crate) fn new(disk: Arc<Disk>, layout: Layout, index: Arc<Index>, blobs: Blobs) -> Self {
         Self {
             disk,
             layout,
             index,
+            blobs,
         }
     }
 
@@ -41,11 +44,14 @@ impl Links {
         cached::is_there(&self.layout.repo(repository).blob(&blob))
     }
 
-    /// From now on the repository may serve the blob, which must be in the store. On disk when this
-    /// returns.
+    /// From now on the repository may serve the blob, which must be in the store, with its lease held. On
+    /// disk when this returns, and promised, however long ago its bytes came.
     pub(crate) fn link(&self, repository: &RepoName, blob: Digest) -> Result<(), Error> {
         self.disk.mark(&self.layout.repo(repository).blob(&blob))?;
         self.index.add_holder(blob, repository);
+        // After the link: what was promised before a collection began may be old for it, and the link too
+        // young to be known to it.
+        self.blobs.promise(blob)?;
         Ok(())
     }
 

@@ -2,15 +2,17 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, SystemTime};
 
 use common::{
     Fixture, alice, begin, files_below, image, leave, push_blob, put, repo, resume, sha256, tag,
 };
 use roadstead_storage::oci::{Algorithm, Reference};
-use roadstead_storage::{Clock, Collected, Error, Store};
+use roadstead_storage::{Clock, Collected, Config, Error, Hook, Op, Phase, Progress, Store};
+use tokio::sync::oneshot;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -217,8 +219,8 @@ async fn a_collection_stops_when_asked_and_waits_for_another() {
     let stopped = it.store.collect(false, stop, |_| {}).await;
     assert!(matches!(stopped, Err(Error::Stopped)), "{stopped:?}");
 
-    let (entered, was_entered) = tokio::sync::oneshot::channel();
-    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let (entered, was_entered) = oneshot::channel();
+    let (release, wait) = mpsc::channel::<()>();
     let mut entered = Some(entered);
     let first = it.store.collect(false, Arc::default(), move |_| {
         if let Some(entered) = entered.take() {
@@ -228,7 +230,7 @@ async fn a_collection_stops_when_asked_and_waits_for_another() {
     });
     let second = async {
         was_entered.await.expect("the first one runs");
-        let (began, begins) = std::sync::mpsc::channel();
+        let (began, begins) = mpsc::channel();
         let second = it.store.collect(false, Arc::default(), move |_| {
             let _ = began.send(());
         });
@@ -323,6 +325,70 @@ async fn pushes_under_a_collection_without_grace_leave_nothing_dangling() {
             .await
             .is_ok()
     );
+}
+
+/// Holds up the creation of a file of this name, once, until it is let go.
+struct HoldUp {
+    name: String,
+    entered: Mutex<Option<oneshot::Sender<()>>>,
+    wait: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Hook for HoldUp {
+    fn before(&self, op: &Op<'_>) -> io::Result<()> {
+        if let Op::Create { path } = op
+            && path.ends_with(&self.name)
+            && let Some(entered) = self.entered.lock().expect("one at a time").take()
+        {
+            entered.send(()).expect("the test listens");
+            let wait = self.wait.lock().expect("one at a time");
+            wait.recv().expect("the test lets go");
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_blob_is_promised_to_a_repository_that_comes_to_serve_it_beside_a_collection() {
+    let (was, by) = (repo("was"), repo("by"));
+    for way in ["mounted", "confirmed"] {
+        let digest = sha256(way.as_bytes());
+        let (entered, was_entered) = oneshot::channel();
+        let (release, wait) = mpsc::channel();
+        let hold_up = HoldUp {
+            name: format!("by/_blobs/sha256/{}", digest.hex()),
+            entered: Mutex::new(Some(entered)),
+            wait: Mutex::new(wait),
+        };
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut config = Config::new(dir.path().join("data"));
+        config.gc_grace = Duration::ZERO;
+        let store = Store::create_or_open_hooked(config, Some(Arc::new(hold_up)));
+        let store = store.await.expect("a new store opens");
+        push_blob(&store, &was, way.as_bytes()).await;
+
+        let serving = store.repo(&by);
+        let linking = async {
+            match way {
+                "mounted" => serving.mount(digest, &was).await,
+                _ => serving.link_confirmed(digest).await,
+            }
+        };
+        let collecting = async {
+            was_entered.await.expect("the link is about to be made");
+            let swept = move |progress: Progress| {
+                if matches!(progress.phase, Phase::Sweep) {
+                    let _ = release.send(());
+                }
+            };
+            store.collect(false, Arc::default(), swept).await
+        };
+        let (linked, collected) = tokio::join!(linking, collecting);
+        assert!(linked.expect("links"), "{way}");
+        assert_eq!(collected.expect("collects").blobs, 0, "{way}");
+        let blob = serving.blob(digest).await.expect("reads");
+        assert!(blob.is_some(), "{way}");
+    }
 }
 
 #[tokio::test]

@@ -141,8 +141,6 @@ impl Session {
         let lease = blobs.leases().hold(digest);
         blobs.adopt(digest, &self.path)?;
         links.link(repository, digest)?;
-        // Last, as when an upload ends.
-        blobs.promise(digest)?;
         drop(lease);
         self.ground.remove_dir(&digest);
         self.place.progress.complete(self.offset);

@@ -89,10 +89,7 @@ impl Repo {
             let Shared { links, blobs, .. } = &*files.shared;
             let _lease = blobs.leases().hold(digest);
             blobs.put(digest, &bytes)?;
-            links.link(&files.name, digest)?;
-            // Last, as when an upload ends.
-            blobs.promise(digest)?;
-            Ok(())
+            links.link(&files.name, digest)
         })
         .await
     }
@@ -108,15 +105,7 @@ impl Repo {
     pub async fn mount(&self, digest: Digest, from: &RepoName) -> Result<bool, Error> {
         let from = from.clone();
         self.run(move |files| {
-            let Shared { links, blobs, .. } = &*files.shared;
-            let _lease = blobs.leases().hold(digest);
-            if !links.has(&from, digest)? || blobs.size(digest)?.is_none() {
-                return Ok(false);
-            }
-            links.link(&files.name, digest)?;
-            // Last, as when an upload ends.
-            blobs.promise(digest)?;
-            Ok(true)
+            Ok(files.shared.links.has(&from, digest)? && files.link_confirmed(digest)?)
         })
         .await
     }

@@ -107,12 +107,12 @@ impl Files {
         self.missing(manifest)
     }
 
-    /// Serves from now on a blob of the store that this repository's upstream has too. False when it is
-    /// not in the store.
+    /// Serves from now on a blob of the store that this repository may serve: its upstream has it too, or
+    /// another repository that the caller may read. False when it is not in the store.
     pub(super) fn link_confirmed(&self, blob: Digest) -> Result<bool, Error> {
         let Shared { blobs, links, .. } = &*self.shared;
         let _lease = blobs.leases().hold(blob);
-        if blobs.promise(blob)?.is_none() {
+        if blobs.size(blob)?.is_none() {
             return Ok(false);
         }
         links.link(&self.name, blob)?;

@@ -391,7 +391,12 @@ fn open(config: Config, disk: Disk) -> Result<Store, Error> {
     let space = Arc::new(Space::new(&config, layout.clone()));
     let (clock, grace) = (config.clock.clone(), config.gc_grace);
     let blobs = Blobs::new(Arc::clone(&disk), layout.clone(), space, clock, grace);
-    let links = Links::new(Arc::clone(&disk), layout.clone(), Arc::clone(&index));
+    let links = Links::new(
+        Arc::clone(&disk),
+        layout.clone(),
+        Arc::clone(&index),
+        blobs.clone(),
+    );
     let uploads = Uploads::new(
         Arc::clone(&disk),
         layout.clone(),

@@ -187,9 +187,6 @@ impl Session {
         // The bytes have another name now: whatever becomes of the rest, there is nothing to resume.
         self.saved = true;
         links.link(&self.state.repository, digest)?;
-        // However long ago its bytes came. After the link: what was promised before a collection began
-        // may be old for it, and the link too young to be known to it.
-        blobs.promise(digest)?;
         Ok(self.offset)
     }
 
